@@ -1,0 +1,131 @@
+"""What a plugin declares: frozen structs without side effects. The host in `fluxgate.plugins` acts on them.
+
+A plugin named `printing` owns the prefixes `/api/printing` (its routes) and, if it has a UI, the paths its `StaticUI` names. Nothing it
+does or fails to do reaches beyond them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import httpx
+import msgspec
+
+from fluxgate.db import Database
+from fluxgate.errors import ProblemError
+from fluxgate.proxy.route import ProxyRoute, Upstream
+from fluxgate.types import ASGIApp, Scope
+
+__all__ = [
+    "CheckResult",
+    "HealthCheck",
+    "HealthGate",
+    "PluginContext",
+    "PluginSettings",
+    "PluginSpec",
+    "StaticUI",
+    "StreamRoute",
+]
+
+
+class PluginSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The plugin's settings type, a msgspec struct decoded from `[plugins.<name>]` with unknown keys refused.
+
+    `environment` maps variable names of the plugin's own choosing to key paths inside that section
+    (`{"FLUXPRINT_SERVICE_URL": "fluxprint.url"}`); they win over the file.
+    """
+
+    type: type[msgspec.Struct]
+    environment: Mapping[str, str] = {}
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`up`: works; `degraded`: works in part, still ready; `down`: doesn't work. `detail` is for people and names no internals."""
+
+    status: Literal["up", "degraded", "down"]
+    detail: str = ""
+
+
+class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """A named check, asked when `/-/health` is read, at most every `interval` seconds and for `timeout` seconds at most.
+
+    `critical`: while it is down, readiness fails. A check that raises is down.
+    """
+
+    name: str
+    check: Callable[[], Awaitable[CheckResult]]
+    critical: bool = False
+    interval: float = 5.0
+    timeout: float = 3.0
+
+
+HealthGate = Callable[[Scope], ProblemError | None]
+"""Health middleware: asked before each of the plugin's routes, must be cheap; a problem returned ends the request with it."""
+
+
+class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A long-lived answer (camera, events) as a raw ASGI app, dispatched without Litestar's layers; GET only, unless said.
+
+    `scope["path_params"]` holds the template's parameters, decoded.
+    """
+
+    path: str
+    app: ASGIApp
+    methods: frozenset[str] = frozenset({"GET"})
+    name: str = ""
+    summary: str = ""
+
+
+class StaticUI(msgspec.Struct, frozen=True, kw_only=True):
+    """Built files of a web UI, served at each of `paths`; an unknown path below them answers `index.html` (client-side routing)."""
+
+    directory: Path
+    paths: tuple[str, ...]
+    title: str = ""
+
+
+class PluginContext(msgspec.Struct, frozen=True, kw_only=True):
+    """The services handed to a plugin's lifespan, and no others.
+
+    `clients` has an httpx client per upstream the plugin declared (same connection pool as its proxy routes); `database` is None unless the
+    plugin declared a `piccolo_app`; `data_dir` exists and is the plugin's own.
+    """
+
+    name: str
+    data_dir: Path
+    log: logging.Logger
+    clients: Mapping[str, httpx.AsyncClient]
+    database: Database | None
+
+
+Lifespan = Callable[[PluginContext], AbstractAsyncContextManager[None]]
+
+
+class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a plugin declares.
+
+    `handlers`: Litestar route handlers, controllers or routers, with paths relative to the plugin's prefix. `middleware`: health gates.
+    `piccolo_app`: import path of its Piccolo `APP_CONFIG` module. `before`/`after` order start-up among the plugins that are there;
+    `requires` names plugins without which this one is quarantined. `commands` appear as `fluxgate <name> …`.
+    """
+
+    title: str
+    version: str
+    upstreams: tuple[Upstream, ...] = ()
+    proxy_routes: tuple[ProxyRoute, ...] = ()
+    handlers: tuple[Any, ...] = ()
+    streams: tuple[StreamRoute, ...] = ()
+    health_checks: tuple[HealthCheck, ...] = ()
+    health_gates: tuple[HealthGate, ...] = ()
+    piccolo_app: str | None = None
+    ui: StaticUI | None = None
+    lifespan: Lifespan | None = None
+    commands: tuple[click.Command, ...] = ()
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()

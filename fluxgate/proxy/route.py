@@ -1,0 +1,147 @@
+"""What a plugin declares to have requests forwarded: upstreams and proxy routes. Declarations only; `forward.py` acts.
+
+Times are seconds, sizes are bytes. Paths are templates of whole segments: `/files/{name}`; a parameter stands for exactly
+one segment and is forwarded as the bytes that came, so it can never reach another upstream route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from fluxgate.types import RawHeaders
+
+MIB = 1024 * 1024
+
+
+class TLSOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an `https://` upstream is verified.
+
+    `ca_file`: PEM bundle instead of the system's; `cert_file` and `key_file`: the gateway's client certificate;
+    `server_name`: the name to verify when it isn't the URL's host.
+    """
+
+    verify: bool = True
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str | None = None
+
+
+class FailureCodes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client is told when the upstream fails. Messages must not name internal addresses."""
+
+    unreachable_status: Literal[502, 503] = 502
+    unreachable_code: str = "UPSTREAM_UNREACHABLE"
+    unreachable_message: str = "The service behind this route can't be reached."
+    timeout_code: str = "UPSTREAM_TIMEOUT"
+    timeout_message: str = "The service behind this route didn't answer in time."
+    busy_code: str = "UPSTREAM_BUSY"
+    busy_message: str = "All connections to the service behind this route are in use."
+    malformed_code: str = "UPSTREAM_MALFORMED"
+    malformed_message: str = "The service behind this route sent an answer that isn't valid HTTP."
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that requests are forwarded to, with its connection pool.
+
+    `url` is the base (`http://host:port/base`); a path in it is prefixed to every upstream path. `read_timeout` and
+    `write_timeout` bound silence, not the whole transfer. `host_header` is what the upstream sees as Host; by default the URL's authority.
+    """
+
+    name: str
+    url: str
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+    write_timeout: float = 30.0
+    pool_timeout: float = 5.0
+    max_connections: int = 100
+    keepalive: float = 15.0
+    host_header: str | None = None
+    tls: TLSOptions = TLSOptions()
+    failures: FailureCodes = FailureCodes()
+
+
+class HeaderPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Which header fields cross the gateway beyond what HTTP itself demands (hop-by-hop fields never do).
+
+    `credentials`: what happens to the client's Authorization and Cookie: `drop` (default), `forward`, or `replace` (dropped, and the
+    upstream's own put in their place through `set_request`).
+    """
+
+    credentials: Literal["drop", "forward", "replace"] = "drop"
+    drop_request: frozenset[str] = frozenset()
+    drop_response: frozenset[str] = frozenset()
+    set_request: tuple[tuple[str, str], ...] = ()
+    set_response: tuple[tuple[str, str], ...] = ()
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a request is tried again; `attempts` counts all tries, the first too.
+
+    A connect failure is retried for any method while none of the body was read; any other failure before the first answer byte only for
+    idempotent methods (RFC 9110 §9.2.2) without a body.
+    """
+
+    attempts: int = 2
+    backoff: float = 0.05
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished exchange, as a `Capture` hands it on: what the upstream got and what it answered.
+
+    `request_body` or `response_body` is None when it was longer than the capture's limit.
+    """
+
+    method: str
+    path: str
+    params: dict[str, str]
+    request_headers: RawHeaders
+    request_body: bytes | None
+    status: int
+    response_headers: RawHeaders
+    response_body: bytes | None
+    request_id: str
+
+
+ExchangeHandler = Callable[[Exchange], Awaitable[None]]
+
+
+class Capture(msgspec.Struct, frozen=True, kw_only=True):
+    """Copies an exchange while it passes, and awaits `then` before the client sees the end of a 2xx answer.
+
+    Once the request has left completely, the exchange is finished even if the client goes away: what the upstream accepted is
+    always handed to `then`. An exception in `then` is logged and doesn't change the client's answer. Request bodies over
+    `max_request` (0: not copied at all) are forwarded and not copied.
+    """
+
+    then: ExchangeHandler
+    max_request: int = 64 * 1024
+    max_response: int = MIB
+
+
+class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """One forwarded route.
+
+    `path` is relative to the plugin's prefix; `upstream_path` is relative to the upstream's URL, and its parameters are the
+    route's. GET includes HEAD. `read_timeout` overrides the upstream's. `max_body`: more is answered 413, by Content-Length before a
+    byte is read and by count. `allow_encoded_separators` lets `%2F`, `%5C` and `//` stand in a path.
+    """
+
+    methods: frozenset[str]
+    path: str
+    upstream: str
+    upstream_path: str
+    name: str = ""
+    summary: str = ""
+    read_timeout: float | None = None
+    write_timeout: float | None = None
+    max_body: int = MIB
+    forward_query: bool = True
+    headers: HeaderPolicy = HeaderPolicy()
+    retry: RetryPolicy = RetryPolicy()
+    capture: Capture | None = None
+    allow_encoded_separators: bool = False

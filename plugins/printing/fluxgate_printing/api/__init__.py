@@ -1,0 +1,1 @@
+"""Litestar handlers of the native backend, one file a resource; no logic."""

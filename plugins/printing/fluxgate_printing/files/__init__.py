@@ -1,0 +1,1 @@
+"""Files to print: names, the content-addressed store, streamed uploads, G-code metadata."""

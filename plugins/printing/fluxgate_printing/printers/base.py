@@ -1,0 +1,79 @@
+"""The driver interface: what the plugin asks of any printer. New protocols are added by implementing `PrinterDriver`.
+
+PrinterError
+├── PrinterOfflineError      no answer, or the server has no printer: try later
+├── PrinterBusyError         it is printing, or in a state that doesn't take this command
+├── PrinterRejectedError     it answered no: wrong key, bad file, not supported
+└── PrinterOutcomeUnknown    the command left and no answer came: it may have been carried out; never retry by itself
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from fluxgate_printing.models import PrinterState
+
+
+class PrinterError(Exception):
+    """Base of all driver errors. The text is for people and names no internal address."""
+
+
+class PrinterOfflineError(PrinterError):
+    """No answer, or no printer behind the server."""
+
+
+class PrinterBusyError(PrinterError):
+    """The printer's state doesn't take this command now."""
+
+
+class PrinterRejectedError(PrinterError):
+    """The printer answered no."""
+
+
+class PrinterOutcomeUnknown(PrinterError):  # noqa: N818 - an outcome, not an error name
+    """The command left, no answer came: whether it was carried out isn't known."""
+
+
+class PrinterDriver(ABC):
+    """One printer. Methods raise `PrinterError`s only; none blocks for longer than the driver's timeout."""
+
+    @abstractmethod
+    async def read_state(self) -> PrinterState:
+        """Ask the printer, now. An unreachable printer raises `PrinterOfflineError`; one that answers `offline` is a state."""
+
+    @abstractmethod
+    async def upload(self, name: str, path: Path) -> None:
+        """Send the file at `path`, streamed, to be known to the printer as `name`; overwrites. Doesn't select or start it."""
+
+    @abstractmethod
+    async def start(self, name: str) -> None:
+        """Start printing an uploaded file. Success means the command was taken, not that the printer moves: read the state."""
+
+    @abstractmethod
+    async def pause(self) -> None:
+        """Pause; a no-op when already paused; `PrinterBusyError` when nothing prints."""
+
+    @abstractmethod
+    async def resume(self) -> None:
+        """Resume; a no-op when printing; `PrinterBusyError` when nothing is paused."""
+
+    @abstractmethod
+    async def cancel(self) -> None:
+        """Cancel the print; `PrinterBusyError` when nothing prints."""
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Have the server (re)connect to its printer; a no-op when connected."""
+
+    @abstractmethod
+    async def delete_file(self, name: str) -> None:
+        """Remove an uploaded file; a no-op if missing; `PrinterBusyError` while it is printed."""
+
+    @abstractmethod
+    async def camera_url(self) -> str | None:
+        """The MJPEG stream's URL that the printer itself announces; None if it has none."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close connections. The printer goes on as it is."""

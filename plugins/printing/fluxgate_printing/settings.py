@@ -1,0 +1,81 @@
+"""`[plugins.printing]`: which backend serves the routes, where FluxPrint or the printers are, limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Bytes = Annotated[int, msgspec.Meta(ge=1)]
+
+GIB = 1024**3
+
+
+class FluxPrintSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A FluxPrint service. `url`: its base, such as `http://localhost:5001`; `timeout`, `upload_timeout`: seconds of silence."""
+
+    url: str | None = None
+    enabled: bool = True
+    timeout: Seconds = 30.0
+    upload_timeout: Seconds = 60.0
+    max_connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+
+
+class VirtualPrinterSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="virtual", tag_field="driver"
+):
+    """A simulated FDM printer. `speed_factor`: simulated seconds per real second; `fail`: what it does wrong, and at what completion (%)."""
+
+    speed_factor: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 20.0
+    fail: Literal["never", "thermal", "disconnect"] = "never"
+    fail_at: Annotated[float, msgspec.Meta(ge=0, le=100)] = 50.0
+    camera_url: str | None = None
+
+
+class OctoPrintSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="octoprint", tag_field="driver"
+):
+    """An OctoPrint server. `api_key`: a user's key; `camera_url`: its MJPEG stream (default: what OctoPrint says); `poll_interval` in seconds."""
+
+    url: str | None = None
+    api_key: str | None = None
+    camera_url: str | None = None
+    timeout: Seconds = 10.0
+    poll_interval: Seconds = 1.0
+
+
+PrinterSettings = OctoPrintSettings | VirtualPrinterSettings
+
+
+class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Uploads. `max_bytes`: the largest file; `extensions`: what may be uploaded, lower case, with the dot; `max_files`: in one upload."""
+
+    max_bytes: Bytes = 1 * GIB
+    max_files: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+    extensions: tuple[str, ...] = (".gcode", ".gco", ".g")
+
+
+class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The printing plugin.
+
+    `backend`: `fluxprint` forwards to a FluxPrint service, `native` drives printers itself, `auto` is `fluxprint` if its URL is set, else
+    `native`. `printers`: the native backend's printers by name; with none, `octoprint` if its URL is set, else one virtual printer.
+    `default_printer`: the one the eight routes speak of; by default the first.
+    """
+
+    backend: Literal["auto", "native", "fluxprint"] = "auto"
+    fluxprint: FluxPrintSettings = FluxPrintSettings()
+    octoprint: OctoPrintSettings = OctoPrintSettings()
+    printers: dict[str, PrinterSettings] = {}
+    default_printer: str | None = None
+    files: FileSettings = FileSettings()
+
+
+ENVIRONMENT = {
+    "FLUXPRINT_SERVICE_URL": "fluxprint.url",
+    "FLUXPRINT_ENABLED": "fluxprint.enabled",
+    "OCTOPRINT_URL": "octoprint.url",
+    "OCTOPRINT_API_KEY": "octoprint.api_key",
+    "OCTOPRINT_CAMERA_URL": "octoprint.camera_url",
+}
