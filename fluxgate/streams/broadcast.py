@@ -1,0 +1,273 @@
+"""One source, many viewers: the source is opened once however many watch, and every viewer gets the latest frame only.
+
+Nothing queues. A frame is encoded once; a viewer that can't keep up finds the newest frame when it comes back and the
+ones between are gone for it, which neither the source nor any other viewer notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import Context
+
+import msgspec
+
+from fluxgate.streams.source import Frame, Source, SourceError, SourceTimeoutError, SourceUnavailableError
+
+log = logging.getLogger(__name__)
+
+BOUNDARY = "fluxgate-frame"
+DELIMITER = f"--{BOUNDARY}\r\n".encode("ascii")
+
+FRESH = 2.0
+"""Seconds for which a frame is shown to a viewer who has just come."""
+
+_FIRST_DELAY = 0.25
+_LAST_DELAY = 2.0
+_STEADY = 5.0  # a connection that lived this long starts the back-off afresh
+
+
+class StreamStats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts since start.
+
+    `dropped`: frames that some viewer skipped, summed over viewers; `opens`: times the source was opened.
+    """
+
+    viewers: int
+    frames: int
+    dropped: int
+    opens: int
+    connected: bool
+
+
+def encode_part(frame: Frame) -> bytes:
+    """The frame as the bytes that follow a boundary line, with the next boundary line at the end.
+
+    With that line already there, clients that wait for it before they show a picture show this one at once.
+    """
+    length, taken = len(frame.data), f"{frame.timestamp:.6f}"
+    head = f"Content-Type: {frame.content_type}\r\nContent-Length: {length}\r\nX-Timestamp: {taken}\r\n\r\n"
+    return b"".join((head.encode("latin-1"), frame.data, b"\r\n", DELIMITER))
+
+
+class Viewer:
+    """One reader of a broadcast, made by `LatestFrameBroadcast.viewer`. For one task at a time."""
+
+    __slots__ = ("_broadcast", "_seen", "error")
+
+    def __init__(self, broadcast: LatestFrameBroadcast, seen: int) -> None:
+        self._broadcast = broadcast
+        self._seen = seen
+        self.error: SourceError | None = None
+
+    async def frame(self) -> Frame:
+        """The latest frame that this viewer hasn't had, waiting for one if need be.
+
+        Raises the `SourceError` that ended the stream.
+        """
+        await self._wait()
+        return self._broadcast.latest_frame
+
+    async def part(self) -> bytes:
+        """As `frame`, encoded by `encode_part`: the same bytes object for all viewers."""
+        await self._wait()
+        return self._broadcast.latest_part
+
+    async def _wait(self) -> None:
+        broadcast = self._broadcast
+        while broadcast.count == self._seen:
+            if self.error is not None:
+                raise self.error.with_traceback(None)
+            await broadcast.changed()
+        broadcast.dropped += broadcast.count - self._seen - 1
+        self._seen = broadcast.count
+
+
+class LatestFrameBroadcast:
+    """Shares one source among viewers. Belongs to one event loop; `aclose` ends it.
+
+    The source is opened for the first viewer and closed `linger` seconds after the last has left. A source that fails
+    before it gave a frame, or gives none within `first_frame` seconds, fails all who wait. One that fails later is
+    opened again, with back-off, for up to `reconnect` seconds; then all viewers get the `SourceError`. The next viewer
+    makes a fresh start.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        linger: float = 5.0,
+        reconnect: float = 10.0,
+        first_frame: float = 10.0,
+        name: str = "camera",
+    ) -> None:
+        self._source = source
+        self._linger = linger
+        self._reconnect = reconnect
+        self._first_frame = first_frame
+        self._name = name
+        self._viewers: set[Viewer] = set()
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._pump: asyncio.Task[None] | None = None
+        self._stopping: set[asyncio.Task[None]] = set()
+        self._linger_timer: asyncio.TimerHandle | None = None
+        self._frame: Frame | None = None
+        self._frame_at = 0.0
+        self._part: bytes | None = None
+        self._opens = 0
+        self._connected = False
+        self._closed = False
+        self.count = 0
+        self.dropped = 0
+
+    @property
+    def stats(self) -> StreamStats:
+        return StreamStats(
+            viewers=len(self._viewers),
+            frames=self.count,
+            dropped=self.dropped,
+            opens=self._opens,
+            connected=self._connected,
+        )
+
+    @property
+    def latest_frame(self) -> Frame:
+        """The newest frame; only for a viewer that was told there is one."""
+        if self._frame is None:
+            raise SourceUnavailableError("There is no picture yet.")
+        return self._frame
+
+    @property
+    def latest_part(self) -> bytes:
+        """The newest frame, encoded when the first viewer asks."""
+        if self._part is None:
+            self._part = encode_part(self.latest_frame)
+        return self._part
+
+    @asynccontextmanager
+    async def viewer(self) -> AsyncIterator[Viewer]:
+        """Watch for the length of the context. Its first frame is the latest one if that is fresh, else the next."""
+        if self._closed:
+            raise SourceUnavailableError("The stream is closed.")
+        fresh = self._frame is not None and asyncio.get_running_loop().time() - self._frame_at < FRESH
+        viewer = Viewer(self, self.count - 1 if fresh else self.count)
+        self._join(viewer)
+        try:
+            yield viewer
+        finally:
+            self._leave(viewer)
+
+    async def latest(self, timeout: float = 10.0) -> Frame:
+        """One frame, at most `FRESH` seconds old. Opens the source like any viewer. Raises `SourceError`s."""
+        async with self.viewer() as viewer:
+            try:
+                async with asyncio.timeout(timeout):
+                    return await viewer.frame()
+            except TimeoutError:
+                raise SourceTimeoutError("No picture came in time.") from None
+
+    async def changed(self) -> None:
+        """Return at the next frame, or when the stream has ended."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    async def aclose(self) -> None:
+        """Close the source, now. Viewers get a `SourceUnavailableError`, and so do those who come later."""
+        self._closed = True
+        self._fail(SourceUnavailableError("The stream is closed."))
+        self._stop()
+        if self._stopping:
+            await asyncio.wait(self._stopping)
+
+    def _join(self, viewer: Viewer) -> None:
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
+        self._viewers.add(viewer)
+        if self._pump is None:
+            # A context of its own: the pump outlives the request that started it and must carry none of its variables.
+            self._pump = asyncio.create_task(self._run(), name=f"stream {self._name}", context=Context())
+
+    def _leave(self, viewer: Viewer) -> None:
+        self._viewers.discard(viewer)
+        if not self._viewers and self._pump is not None:
+            self._linger_timer = asyncio.get_running_loop().call_later(self._linger, self._stop)
+
+    def _stop(self) -> None:
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
+        self._frame = self._part = None
+        if self._pump is not None:
+            self._stopping.add(self._pump)
+            self._pump.add_done_callback(self._stopping.discard)
+            self._pump.cancel()
+            self._pump = None
+
+    async def _run(self) -> None:
+        if self._stopping:
+            # Many cameras take one connection only: the old one must be gone first.
+            await asyncio.wait(self._stopping)
+        loop = asyncio.get_running_loop()
+        delay = _FIRST_DELAY
+        give_up: float | None = None  # when to end the reconnecting; None: this is the first connection
+        while True:
+            opened, before = loop.time(), self.count
+            error = await self._read(opened + self._first_frame if give_up is None else give_up)
+            now = loop.time()
+            if self.count != before:
+                give_up = now + self._reconnect
+            if now - opened > _STEADY:
+                delay = _FIRST_DELAY
+            if give_up is None or now + delay >= give_up:
+                self._pump = None
+                self._fail(error)
+                return
+            log.info("%s: %s Opening it again.", self._name, error)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LAST_DELAY)
+
+    async def _read(self, first_frame_by: float) -> SourceError:
+        """Open the source and publish its frames until it fails; returns how."""
+        self._opens += 1
+        try:
+            async with asyncio.timeout_at(first_frame_by) as limit, self._source() as frames:
+                async for frame in frames:
+                    if not self._connected:
+                        self._connected = True
+                        limit.reschedule(None)
+                    self._publish(frame)
+        except SourceError as error:
+            return error
+        except TimeoutError:
+            return SourceTimeoutError("No picture came in time.")
+        except Exception:  # a source is foreign code; its defect must not leave viewers waiting for ever
+            log.exception("%s: the source failed in an unexpected way", self._name)
+            return SourceUnavailableError("The source failed.")
+        finally:
+            self._connected = False
+        return SourceUnavailableError("The source ended the stream.")
+
+    def _publish(self, frame: Frame) -> None:
+        self._frame = frame
+        self._part = None
+        self._frame_at = asyncio.get_running_loop().time()
+        self.count += 1
+        self._wake()
+
+    def _fail(self, error: SourceError) -> None:
+        for viewer in self._viewers:
+            viewer.error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()

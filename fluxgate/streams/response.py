@@ -1,0 +1,138 @@
+"""A broadcast as an HTTP answer: the MJPEG stream for a viewer, one picture as a snapshot.
+
+Raw ASGI: a stream is thousands of sends, and each is one `await send` of bytes shared by all viewers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import sys
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from fluxgate.errors import BadGatewayError, BadRequestError, ProblemError, UnavailableError, UpstreamTimeoutError
+from fluxgate.streams.broadcast import BOUNDARY, DELIMITER, LatestFrameBroadcast
+from fluxgate.streams.source import SourceError, SourceFormatError, SourceTimeoutError
+from fluxgate.types import Receive, Scope, Send
+
+UNSENT_LIMIT = 64 * 1024
+"""Bytes that the kernel may hold unsent for a viewer. With its own default a slow link shows pictures 15 s old."""
+
+_STREAM_HEADERS = [
+    (b"content-type", f"multipart/x-mixed-replace; boundary={BOUNDARY}".encode("ascii")),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+ProblemOf = Callable[[SourceError], ProblemError]
+
+
+def problem_of(error: SourceError) -> ProblemError:
+    """The answer to a source's failure: 504, 502 or 503."""
+    if isinstance(error, SourceTimeoutError):
+        return UpstreamTimeoutError(str(error))
+    if isinstance(error, SourceFormatError):
+        return BadGatewayError(str(error), code="UPSTREAM_MALFORMED")
+    return UnavailableError(str(error), retry_after=5)
+
+
+async def serve_mjpeg(
+    broadcast: LatestFrameBroadcast,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    problem: ProblemOf = problem_of,
+) -> None:
+    """Answer GET or HEAD with the stream until the viewer leaves.
+
+    Before the headers a failing source raises `problem(error)`. After them it raises the `SourceError`: the server must
+    break the connection off, so that nobody takes the stream for complete.
+    """
+    # Two tasks, because a viewer can leave while nothing is being sent, and stall while nothing is received.
+    sender = asyncio.ensure_future(_send_stream(broadcast, scope, send, problem))
+    watcher = asyncio.ensure_future(_disconnected(receive))
+    try:
+        ended, _ = await asyncio.wait((sender, watcher), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sender.cancel()
+        watcher.cancel()
+        await asyncio.wait((sender, watcher))
+    for task in ended:
+        task.result()
+
+
+async def _send_stream(broadcast: LatestFrameBroadcast, scope: Scope, send: Send, problem: ProblemOf) -> None:
+    started = False
+    try:
+        async with broadcast.viewer() as viewer:
+            part = await viewer.part()
+            started = True
+            await send({"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)})
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b""})
+                return
+            _limit_unsent(scope)
+            await send({"type": "http.response.body", "body": DELIMITER, "more_body": True})
+            while True:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                part = await viewer.part()
+    except SourceError as error:
+        if started:
+            raise
+        raise problem(error) from error
+
+
+async def serve_snapshot(
+    broadcast: LatestFrameBroadcast,
+    scope: Scope,
+    send: Send,
+    *,
+    timeout: float = 10.0,
+    problem: ProblemOf = problem_of,
+) -> None:
+    """Answer GET or HEAD with one picture, at most two seconds old; `?format=base64` gives it as base64 text.
+
+    Raises `problem(error)` if there is none within `timeout` seconds, `BadRequestError` for another format.
+    """
+    form = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("format", ["jpeg"])[-1]
+    if form not in {"jpeg", "base64"}:
+        raise BadRequestError("The format is `jpeg` or `base64`.", code="INVALID_FORMAT", field="format")
+    try:
+        frame = await broadcast.latest(timeout)
+    except SourceError as error:
+        raise problem(error) from error
+    body, content_type = frame.data, frame.content_type.encode("latin-1")
+    if form == "base64":
+        body, content_type = base64.b64encode(body), b"text/plain; charset=us-ascii"
+    headers = [
+        (b"content-type", content_type),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-timestamp", b"%.6f" % frame.timestamp),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _limit_unsent(scope: Scope) -> None:
+    """Keep old pictures out of the buffers between here and a slow viewer, where the server offers its socket and
+    transport.
+    """
+    extensions = scope.get("extensions") or {}
+    transport = extensions.get("fluxgate.transport")
+    if transport is not None:
+        # Anything unsent holds the next send back: the transport then never has more than one frame.
+        transport.set_write_buffer_limits(high=0)
+    connection = extensions.get("fluxgate.socket")
+    if connection is not None and sys.platform == "linux" and connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_LIMIT)

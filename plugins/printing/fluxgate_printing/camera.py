@@ -1,0 +1,114 @@
+"""A printer's camera: one upstream connection however many watch, as the two ASGI apps that the plugin's stream routes
+need.
+
+    camera = Camera(driver.camera_url)            # a printer's own camera
+    camera = Camera(TestPicture(caption=...))     # the virtual printer's
+    StreamRoute(path="/camera/stream", app=camera.stream), StreamRoute(path="/camera/snapshot", app=camera.snapshot)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from fluxgate.errors import BadGatewayError, NotFoundError, ProblemError, UnavailableError, UpstreamTimeoutError
+from fluxgate.streams import (
+    Frame,
+    LatestFrameBroadcast,
+    Source,
+    SourceError,
+    SourceFormatError,
+    SourceTimeoutError,
+    SourceUnavailableError,
+    StreamStats,
+    open_mjpeg,
+    serve_mjpeg,
+    serve_snapshot,
+)
+from fluxgate.types import Receive, Scope, Send
+from fluxgate_printing.printers.base import PrinterError
+from fluxgate_printing.test_picture import TestPicture, test_picture_source
+
+CameraUrl = Callable[[], Awaitable[str | None]]
+"""The MJPEG stream's URL, asked each time the camera is connected; None: there is no camera.
+
+May raise `PrinterError`.
+"""
+
+
+class CameraNotConfiguredError(SourceError):
+    """The printer has no camera."""
+
+
+class Camera:
+    """One camera. `stream` and `snapshot` are ASGI apps for GET and HEAD; `aclose` ends all viewers.
+
+    `source` is where its pictures come from. `linger`: seconds that it stays connected after the last viewer;
+    `reconnect`: seconds for which a camera lost in mid-stream is tried again; `timeout`: seconds to the first picture,
+    and of silence.
+
+    Problems, all before the answer starts: 404 `CAMERA_NOT_CONFIGURED`, 502 `CAMERA_NOT_MJPEG`, 503
+    `CAMERA_UNAVAILABLE`, 504 `CAMERA_TIMEOUT`. A camera that is lost for good later breaks the answer off.
+    """
+
+    def __init__(
+        self,
+        source: CameraUrl | TestPicture,
+        *,
+        name: str = "camera",
+        linger: float = 5.0,
+        reconnect: float = 10.0,
+        timeout: float = 10.0,
+    ) -> None:
+        opened = test_picture_source(source) if isinstance(source, TestPicture) else _mjpeg_source(source, timeout)
+        self._timeout = timeout
+        self._broadcast = LatestFrameBroadcast(
+            opened, linger=linger, reconnect=reconnect, first_frame=timeout, name=name
+        )
+
+    @property
+    def stats(self) -> StreamStats:
+        return self._broadcast.stats
+
+    async def stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`multipart/x-mixed-replace`, live."""
+        await serve_mjpeg(self._broadcast, scope, receive, send, problem=camera_problem)
+
+    async def snapshot(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One JPEG, at most two seconds old; `?format=base64`: as base64 text."""
+        await serve_snapshot(self._broadcast, scope, send, timeout=self._timeout, problem=camera_problem)
+
+    async def latest(self) -> Frame:
+        """One picture, at most two seconds old. Raises `SourceError`."""
+        return await self._broadcast.latest(self._timeout)
+
+    async def aclose(self) -> None:
+        """Disconnect the camera and break off all its viewers."""
+        await self._broadcast.aclose()
+
+
+def camera_problem(error: SourceError) -> ProblemError:
+    """The answer to a camera's failure."""
+    message = str(error)
+    if isinstance(error, CameraNotConfiguredError):
+        return NotFoundError(message, code="CAMERA_NOT_CONFIGURED")
+    if isinstance(error, SourceFormatError):
+        return BadGatewayError(message, code="CAMERA_NOT_MJPEG")
+    if isinstance(error, SourceTimeoutError):
+        return UpstreamTimeoutError(message, code="CAMERA_TIMEOUT")
+    return UnavailableError(message, code="CAMERA_UNAVAILABLE", retry_after=5)
+
+
+def _mjpeg_source(camera_url: CameraUrl, timeout: float) -> Source:
+    @asynccontextmanager
+    async def open_camera() -> AsyncIterator[AsyncIterator[Frame]]:
+        try:
+            url = await camera_url()
+        except PrinterError:
+            raise SourceUnavailableError("The printer can't be asked for its camera.") from None
+        if not url:
+            raise CameraNotConfiguredError("This printer has no camera.")
+        async with open_mjpeg(url, connect_timeout=min(timeout, 5.0), stall_timeout=timeout) as frames:
+            yield frames
+
+    return open_camera

@@ -1,0 +1,10 @@
+"""Fixtures of all tests below this folder."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
