@@ -1,1 +1,1 @@
-"""Printers: one driver interface, a driver a protocol, and a supervisor task that keeps each printer's current state."""
+"""Printers: one driver interface, a driver a protocol, and a supervisor task a printer."""

@@ -9,10 +9,13 @@ PrinterError
 
 from __future__ import annotations
 
+import unicodedata
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 from fluxgate_printing.models import PrinterState
+
+MAX_NAME_BYTES = 255
 
 
 class PrinterError(Exception):
@@ -35,20 +38,48 @@ class PrinterOutcomeUnknown(PrinterError):  # noqa: N818 - an outcome, not an er
     """The command left, no answer came: whether it was carried out isn't known."""
 
 
+def check_name(name: str) -> str:
+    """`name` if it can name one file on any printer; else `PrinterRejectedError`.
+
+    The last guard before a path or a URL is made of it.
+    """
+    if (
+        not name
+        or name in {".", ".."}
+        or any(c in "/\\" or unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in name)
+        or len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES
+    ):
+        raise PrinterRejectedError("That isn't a usable file name.")
+    return name
+
+
 class PrinterDriver(ABC):
     """One printer. Methods raise `PrinterError`s only; none blocks for longer than the driver's timeout."""
 
     @abstractmethod
     async def read_state(self) -> PrinterState:
-        """Ask the printer, now. An unreachable printer raises `PrinterOfflineError`; one that answers `offline` is a state."""
+        """Ask the printer, now.
+
+        An unreachable printer raises `PrinterOfflineError`; one that answers `offline` is a state.
+        """
 
     @abstractmethod
-    async def upload(self, name: str, path: Path) -> None:
-        """Send the file at `path`, streamed, to be known to the printer as `name`; overwrites. Doesn't select or start it."""
+    async def upload(self, name: str, path: Path) -> str:
+        """Send the file at `path`, streamed; overwrites. Doesn't select or start it. Repeating it is harmless.
+
+        Returns the name that the printer gave it, which may differ from `name` (servers sanitise names): it is the one
+        to use from then on, and the one in `PrinterState.file`. `PrinterBusyError` while a file of that name is
+        printed.
+        """
 
     @abstractmethod
     async def start(self, name: str) -> None:
-        """Start printing an uploaded file. Success means the command was taken, not that the printer moves: read the state."""
+        """Start printing an uploaded file.
+
+        Success means the command was taken, not that the printer moves: read the state.
+        `PrinterBusyError` unless the printer, asked just before, is idle; `PrinterRejectedError` for a file it doesn't
+        have.
+        """
 
     @abstractmethod
     async def pause(self) -> None:

@@ -1,0 +1,196 @@
+"""OctoPrint, over its REST API.
+
+What the real server was seen to do that its documentation doesn't say is noted where it matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from urllib.parse import quote, urljoin
+
+import httpx
+import msgspec
+
+from fluxgate_printing.models import PrinterState
+from fluxgate_printing.printers.base import (
+    PrinterBusyError,
+    PrinterDriver,
+    PrinterError,
+    PrinterOfflineError,
+    PrinterRejectedError,
+    check_name,
+)
+from fluxgate_printing.printers.octoprint_api import Answer, OctoPrintApi, check_url
+from fluxgate_printing.printers.octoprint_state import (
+    ConnectionBody,
+    JobBody,
+    PrinterBody,
+    agree,
+    connected_state,
+    unconnected_state,
+)
+from fluxgate_printing.settings import OctoPrintSettings
+
+READS = 4
+SETTLE = 0.1  # seconds between reads that disagree
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    command: str
+    action: str | None = None
+    print: bool = False
+
+
+class _StoredFile(msgspec.Struct, frozen=True):
+    path: str
+
+
+class _UploadBody(msgspec.Struct, frozen=True):
+    files: dict[str, _StoredFile]
+
+
+class _Webcam(msgspec.Struct, frozen=True, rename="camel"):
+    webcam_enabled: bool = True
+    stream_url: str | None = None
+
+
+class _SettingsBody(msgspec.Struct, frozen=True):
+    webcam: _Webcam = _Webcam()
+
+
+def check_settings(settings: OctoPrintSettings) -> str:
+    """The server's base URL; ValueError if the settings can't be those of a printer."""
+    if not settings.url:
+        raise ValueError("an OctoPrint printer needs its url")
+    if httpx.URL(url := check_url(settings.url, "url")).query:
+        raise ValueError("url is the server's base, it has no query")
+    if settings.api_key and not (settings.api_key.isascii() and settings.api_key.isprintable()):
+        raise ValueError("api_key has characters that no OctoPrint key has")
+    return url.rstrip("/")
+
+
+class OctoPrintDriver(PrinterDriver):
+    """One OctoPrint server. ValueError as from `check_settings`. A given `client` is used and not closed."""
+
+    def __init__(self, settings: OctoPrintSettings, client: httpx.AsyncClient | None = None) -> None:
+        self._settings = settings
+        self._api = OctoPrintApi(check_settings(settings), settings.api_key, settings.timeout, client)
+
+    async def read_state(self) -> PrinterState:
+        """See `PrinterDriver`. Two requests; up to `READS` times as many around a change, until the answers agree."""
+        for attempt in range(READS):
+            state, agreed = await self._read_once()
+            if agreed or attempt == READS - 1:
+                break
+            await asyncio.sleep(SETTLE)
+        return state
+
+    async def _read_once(self) -> tuple[PrinterState, bool]:
+        # the printer before the job: a print that ends in between then shows as printing at 100 %, never as idle at 99
+        # %
+        answer = await self._api.call("GET", "/api/printer?exclude=sd")
+        printer = None if answer.status == 409 else _expect(answer).decode(PrinterBody)
+        job = _expect(await self._api.call("GET", "/api/job")).decode(JobBody)
+        now = time.time()
+        if printer is not None:
+            return connected_state(printer, job, now), agree(printer, job, None)
+        connection = _expect(await self._api.call("GET", "/api/connection")).decode(ConnectionBody)
+        return unconnected_state(job, connection, now), agree(None, job, connection)
+
+    async def upload(self, name: str, path: Path) -> str:
+        """See `PrinterDriver`."""
+        answer = await self._api.upload(check_name(name), path)
+        if answer.status == 409:
+            raise PrinterBusyError("A file of that name is being printed.")
+        stored = _expect(answer).decode(_UploadBody).files.get("local")
+        if stored is None:
+            raise PrinterRejectedError("OctoPrint didn't keep the file.")
+        return stored.path
+
+    async def start(self, name: str) -> None:
+        """See `PrinterDriver`.
+
+        Selects and starts in one command: `start` by itself is answered 204 even when no file is selected.
+        """
+        path = _file_path(name)
+        state = await self.read_state()
+        if state.status != "idle":
+            raise _refusal(state)
+        answer = await self._api.call("POST", path, _Command(command="select", print=True), once=True)
+        if answer.status == 404:
+            raise PrinterRejectedError(f"OctoPrint has no file {name!r}.")
+        await self._expect_taken(answer)
+
+    async def pause(self) -> None:
+        """See `PrinterDriver`."""
+        await self._job_command(_Command(command="pause", action="pause"))
+
+    async def resume(self) -> None:
+        """See `PrinterDriver`."""
+        await self._job_command(_Command(command="pause", action="resume"))
+
+    async def cancel(self) -> None:
+        """See `PrinterDriver`."""
+        await self._job_command(_Command(command="cancel"))
+
+    async def _job_command(self, command: _Command) -> None:
+        await self._expect_taken(await self._api.call("POST", "/api/job", command, once=True))
+
+    async def _expect_taken(self, answer: Answer) -> None:
+        if answer.status != 409:
+            _expect(answer)
+            return
+        # offline, printing and idle are all 409, with misleading texts ("already printing" when offline): the state
+        # tells
+        state = await self.read_state()
+        raise _refusal(state)
+
+    async def connect(self) -> None:
+        """See `PrinterDriver`. Returns before the printer is connected: the state is `connecting` until it is."""
+        _expect(await self._api.call("POST", "/api/connection", _Command(command="connect")))
+
+    async def delete_file(self, name: str) -> None:
+        """See `PrinterDriver`."""
+        answer = await self._api.call("DELETE", _file_path(name))
+        if answer.status == 409:
+            raise PrinterBusyError("The file is in use.")
+        if answer.status != 404:
+            _expect(answer)
+
+    async def camera_url(self) -> str | None:
+        """See `PrinterDriver`. Announced addresses that aren't HTTP (WebRTC, say) count as none."""
+        if self._settings.camera_url:
+            return self._settings.camera_url
+        try:
+            answer = await self._api.call("GET", "/api/settings")
+        except PrinterRejectedError as exc:
+            raise PrinterRejectedError(f"{exc} Its webcam settings can't be read: configure camera_url.") from exc
+        webcam = _expect(answer).decode(_SettingsBody).webcam
+        if not webcam.webcam_enabled or not webcam.stream_url:
+            return None
+        url = urljoin(f"{self._api.url}/", webcam.stream_url.strip())
+        return url if url.startswith(("http://", "https://")) else None
+
+    async def aclose(self) -> None:
+        """See `PrinterDriver`."""
+        await self._api.aclose()
+
+
+def _file_path(name: str) -> str:
+    return f"/api/files/local/{quote(check_name(name), safe='')}"
+
+
+def _expect(answer: Answer) -> Answer:
+    if not answer.ok:
+        raise PrinterRejectedError(f"OctoPrint refused: {answer.reason}")
+    return answer
+
+
+def _refusal(state: PrinterState) -> PrinterError:
+    if state.status in {"offline", "connecting"}:
+        return PrinterOfflineError(f"The printer isn't connected ({state.text}).")
+    if state.status == "error":
+        return PrinterBusyError(f"The printer is stopped by an error: {state.error or state.text}")
+    return PrinterBusyError(f"The printer doesn't take this now ({state.text}).")

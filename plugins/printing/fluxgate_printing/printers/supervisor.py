@@ -1,0 +1,216 @@
+"""One task a printer: it keeps asking the printer for its state, so that nobody else has to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from fluxgate_printing.models import PrinterState
+from fluxgate_printing.printers.base import PrinterDriver, PrinterError
+
+MAX_BACKOFF = 30.0
+READ_TIMEOUT = 60.0
+
+log = logging.getLogger(__name__)
+
+NOT_ASKED = PrinterState(status="offline", text="Offline", error="The printer hasn't been asked yet.")
+
+
+class Subscription:
+    """Changes of a printer's state, the current one first. A slow reader misses states in between, never the latest.
+
+    An async iterator, and a context manager that ends it. It also ends when the supervisor is closed.
+    """
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._latest: PrinterState | None = supervisor.state
+        self._changed = asyncio.Event()
+        self._closed = False
+        self._changed.set()
+
+    def publish(self, state: PrinterState) -> None:
+        """For the supervisor: replace what wasn't read yet."""
+        self._latest = state
+        self._changed.set()
+
+    def close(self) -> None:
+        """End the iteration."""
+        self._closed = True
+        self._changed.set()
+        self._supervisor.unsubscribe(self)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> PrinterState:
+        await self._changed.wait()
+        if self._closed or self._latest is None:
+            raise StopAsyncIteration
+        self._changed.clear()
+        state, self._latest = self._latest, None
+        return state
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Supervisor:
+    """Owns the current state of the printer called `name`; everybody else gets it from here.
+
+    `state` is what was last seen: its `observed_at` is when the printer or its server last answered, 0 while it never
+    has. When it doesn't answer, the status becomes `offline` with the reason in `error`, the job is kept as it was last
+    seen, and `observed_at` stands still.
+
+    `poll_interval` in seconds; a printer that doesn't answer is asked less and less often, down to every 30 s.
+    `on_change` is called in the event loop with each state that differs in more than its time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        driver: PrinterDriver,
+        poll_interval: float = 1.0,
+        on_change: Callable[[PrinterState], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.driver = driver
+        self._poll_interval = poll_interval
+        self._on_change = on_change
+        self._state = NOT_ASKED
+        self._failures = 0
+        self._logged: set[str] = set()  # reasons, since it last answered
+        self._begun = 0
+        self._finished = 0
+        self._reading = asyncio.Lock()
+        self._was_read = asyncio.Event()
+        self._subscriptions: set[Subscription] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> PrinterState:
+        """The current state, at once."""
+        return self._state
+
+    def start(self) -> None:
+        """Begin to ask; a no-op when begun."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"printer supervisor: {self.name}")
+
+    async def aclose(self) -> None:
+        """Stop asking, end the subscriptions, close the driver."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        for subscription in tuple(self._subscriptions):
+            subscription.close()
+        await self.driver.aclose()
+
+    async def refresh(self) -> PrinterState:
+        """Ask the printer now, and return what came of it; never raises. Call it after a command, so that all see its
+        effect.
+
+        The read began after the call. Callers that wait for the same printer share one.
+        """
+        wanted = self._begun + 1
+        async with self._reading:
+            if self._finished < wanted:
+                await self._read()
+        return self._state
+
+    def subscribe(self) -> Subscription:
+        """The states from now on; use it with `with`."""
+        subscription = Subscription(self)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """For a subscription that ends."""
+        self._subscriptions.discard(subscription)
+
+    async def wait_for(self, predicate: Callable[[PrinterState], bool], timeout: float) -> PrinterState:
+        """The first state, from the current one on, that satisfies `predicate`; TimeoutError after `timeout`."""
+        async with asyncio.timeout(timeout):
+            with self.subscribe() as states:
+                async for state in states:
+                    if predicate(state):
+                        return state
+        raise TimeoutError("the supervisor was closed")
+
+    async def _run(self) -> None:
+        await self.refresh()
+        while True:
+            self._was_read.clear()
+            try:
+                async with asyncio.timeout(self._delay()):
+                    await self._was_read.wait()  # by somebody else: the wait begins anew
+            except TimeoutError:
+                await self.refresh()
+
+    def _delay(self) -> float:
+        if not self._failures:
+            return self._poll_interval
+        longest = min(self._poll_interval * 2.0 ** min(self._failures, 16), max(MAX_BACKOFF, self._poll_interval))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+    async def _read(self) -> None:
+        self._begun += 1
+        number = self._begun
+        try:
+            async with asyncio.timeout(READ_TIMEOUT):
+                state = await self.driver.read_state()
+        except PrinterError as exc:
+            self._failed(str(exc))
+        except TimeoutError:
+            self._failed("The printer doesn't answer.")
+        except Exception as exc:  # noqa: BLE001 - a driver's mistake must not end the printer's supervision
+            self._failed(f"The printer's driver failed ({type(exc).__name__}).", exc)
+        else:
+            if self._logged:
+                log.info("printer %s answers again", self.name)
+            self._failures = 0
+            self._logged.clear()
+            self._publish(state)
+        self._finished = number
+        self._was_read.set()
+
+    def _failed(self, reason: str, exc: Exception | None = None) -> None:
+        self._failures += 1
+        if reason not in self._logged:
+            log.warning("printer %s: %s", self.name, reason, exc_info=exc)
+            self._logged.add(reason)
+        self._publish(
+            msgspec.structs.replace(self._state, status="offline", text="Offline", temperature={}, error=reason)
+        )
+
+    def _publish(self, state: PrinterState) -> None:
+        before, self._state = self._state, state
+        if msgspec.structs.replace(before, observed_at=state.observed_at) == state:
+            return
+        for subscription in tuple(self._subscriptions):
+            subscription.publish(state)
+        if self._on_change is not None:
+            try:
+                self._on_change(state)
+            except Exception:  # a listener's mistake isn't the printer's
+                log.exception("printer %s: a listener to its state failed", self.name)
+
+
+def age(state: PrinterState, now: float | None = None) -> float:
+    """Seconds since the printer was seen as `state` says; infinite if it never was."""
+    if not state.observed_at:
+        return float("inf")
+    return max((time.time() if now is None else now) - state.observed_at, 0.0)
