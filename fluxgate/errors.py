@@ -1,7 +1,8 @@
 """Every error of the gateway, in one tree, and its one mapping to an HTTP body.
 
 FluxgateError
-├── SettingsError              the configuration is wrong; start-up ends (the gateway's) or the plugin is quarantined (its own)
+├── SettingsError              the configuration is wrong; start-up ends (the gateway's) or the plugin is quarantined
+(its own)
 ├── PluginError                a plugin can't be served; it is quarantined with this as the reason
 ├── MigrationError             a migration failed; the database is as it was before
 └── ProblemError               500 unless told otherwise; ends a request with a problem body
@@ -69,8 +70,8 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=False):
     error: str
     code: str
     message: str
-    field: str | None | msgspec.UnsetType = msgspec.UNSET
-    request_id: str | None | msgspec.UnsetType = msgspec.UNSET
+    field: str | msgspec.UnsetType | None = msgspec.UNSET
+    request_id: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class FluxgateError(Exception):
@@ -219,7 +220,9 @@ class UpstreamTimeoutError(ProblemError):
     code = "UPSTREAM_TIMEOUT"
 
 
-def problem_body(status: int, code: str, message: str, field: str | None = None, request_id: str | None = None) -> bytes:
+def problem_body(
+    status: int, code: str, message: str, field: str | None = None, request_id: str | None = None
+) -> bytes:
     """Encode one problem body (RFC 9457, plus the members FluxStudio reads)."""
     try:
         title = HTTPStatus(status).phrase

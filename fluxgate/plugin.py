@@ -1,6 +1,7 @@
 """What a plugin declares: frozen structs without side effects. The host in `fluxgate.plugins` acts on them.
 
-A plugin named `printing` owns the prefixes `/api/printing` (its routes) and, if it has a UI, the paths its `StaticUI` names. Nothing it
+A plugin named `printing` owns the prefixes `/api/printing` (its routes) and, if it has a UI, the paths its
+`StaticUI` names. Nothing it
 does or fails to do reaches beyond them.
 """
 
@@ -45,14 +46,16 @@ class PluginSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`up`: works; `degraded`: works in part, still ready; `down`: doesn't work. `detail` is for people and names no internals."""
+    """`up`: works; `degraded`: works in part, still ready; `down`: doesn't work. `detail` is for people and names no
+    internals."""
 
     status: Literal["up", "degraded", "down"]
     detail: str = ""
 
 
 class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """A named check, asked when `/-/health` is read, at most every `interval` seconds and for `timeout` seconds at most.
+    """A named check, asked when `/-/health` is read, at most every `interval` seconds and for `timeout` seconds at
+    most.
 
     `critical`: while it is down, readiness fails. A check that raises is down.
     """
@@ -65,11 +68,13 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 HealthGate = Callable[[Scope], ProblemError | None]
-"""Health middleware: asked before each of the plugin's routes, must be cheap; a problem returned ends the request with it."""
+"""Health middleware: asked before each of the plugin's routes, must be cheap; a problem returned ends the request
+with it."""
 
 
 class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A long-lived answer (camera, events) as a raw ASGI app, dispatched without Litestar's layers; GET only, unless said.
+    """A long-lived answer (camera, events) as a raw ASGI app, dispatched without Litestar's layers; GET only, unless
+    said.
 
     `scope["path_params"]` holds the template's parameters, decoded.
     """
@@ -82,7 +87,8 @@ class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaticUI(msgspec.Struct, frozen=True, kw_only=True):
-    """Built files of a web UI, served at each of `paths`; an unknown path below them answers `index.html` (client-side routing)."""
+    """Built files of a web UI, served at each of `paths`; an unknown path below them answers `index.html`
+    (client-side routing)."""
 
     directory: Path
     paths: tuple[str, ...]
@@ -92,7 +98,8 @@ class StaticUI(msgspec.Struct, frozen=True, kw_only=True):
 class PluginContext(msgspec.Struct, frozen=True, kw_only=True):
     """The services handed to a plugin's lifespan, and no others.
 
-    `clients` has an httpx client per upstream the plugin declared (same connection pool as its proxy routes); `database` is None unless the
+    `clients` has an httpx client per upstream the plugin declared (same connection pool as its proxy routes);
+    `database` is None unless the
     plugin declared a `piccolo_app`; `data_dir` exists and is the plugin's own.
     """
 
@@ -109,9 +116,13 @@ Lifespan = Callable[[PluginContext], AbstractAsyncContextManager[None]]
 class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a plugin declares.
 
-    `handlers`: Litestar route handlers, controllers or routers, with paths relative to the plugin's prefix. `middleware`: health gates.
-    `piccolo_app`: import path of its Piccolo `APP_CONFIG` module. `before`/`after` order start-up among the plugins that are there;
+    `handlers`: Litestar route handlers, controllers or routers, with paths relative to the plugin's prefix.
+    `middleware`: health gates.
+    `piccolo_app`: import path of its Piccolo `APP_CONFIG` module. `before`/`after` order start-up among the plugins
+    that are there;
     `requires` names plugins without which this one is quarantined. `commands` appear as `fluxgate <name> …`.
+    `examples`: lines that `fluxgate
+    run` prints to try, with `{base}` for the gateway's URL.
     """
 
     title: str
@@ -126,6 +137,7 @@ class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     ui: StaticUI | None = None
     lifespan: Lifespan | None = None
     commands: tuple[click.Command, ...] = ()
+    examples: tuple[str, ...] = ()
     before: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
     requires: frozenset[str] = frozenset()

@@ -1,6 +1,7 @@
 """What a plugin declares to have requests forwarded: upstreams and proxy routes. Declarations only; `forward.py` acts.
 
-Times are seconds, sizes are bytes. Paths are templates of whole segments: `/files/{name}`; a parameter stands for exactly
+Times are seconds, sizes are bytes. Paths are templates of whole segments: `/files/{name}`; a parameter stands for
+exactly
 one segment and is forwarded as the bytes that came, so it can never reach another upstream route.
 """
 
@@ -49,7 +50,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """A server that requests are forwarded to, with its connection pool.
 
     `url` is the base (`http://host:port/base`); a path in it is prefixed to every upstream path. `read_timeout` and
-    `write_timeout` bound silence, not the whole transfer. `host_header` is what the upstream sees as Host; by default the URL's authority.
+    `write_timeout` bound silence, not the whole transfer. `host_header` is what the upstream sees as Host; by
+    default the URL's authority.
     """
 
     name: str
@@ -68,7 +70,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 class HeaderPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Which header fields cross the gateway beyond what HTTP itself demands (hop-by-hop fields never do).
 
-    `credentials`: what happens to the client's Authorization and Cookie: `drop` (default), `forward`, or `replace` (dropped, and the
+    `credentials`: what happens to the client's Authorization and Cookie: `drop` (default), `forward`, or `replace`
+    (dropped, and the
     upstream's own put in their place through `set_request`).
     """
 
@@ -82,7 +85,8 @@ class HeaderPolicy(msgspec.Struct, frozen=True, kw_only=True):
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How often a request is tried again; `attempts` counts all tries, the first too.
 
-    A connect failure is retried for any method while none of the body was read; any other failure before the first answer byte only for
+    A connect failure is retried for any method while none of the body was read; any other failure before the first
+    answer byte only for
     idempotent methods (RFC 9110 §9.2.2) without a body.
     """
 
@@ -113,8 +117,10 @@ ExchangeHandler = Callable[[Exchange], Awaitable[None]]
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
     """Copies an exchange while it passes, and awaits `then` before the client sees the end of a 2xx answer.
 
-    Once the request has left completely, the exchange is finished even if the client goes away: what the upstream accepted is
-    always handed to `then`. An exception in `then` is logged and doesn't change the client's answer. Request bodies over
+    Once the request has left completely, the exchange is finished even if the client goes away: what the upstream
+    accepted is
+    always handed to `then`. An exception in `then` is logged and doesn't change the client's answer. Request bodies
+    over
     `max_request` (0: not copied at all) are forwarded and not copied.
     """
 
@@ -126,8 +132,10 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
 class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     """One forwarded route.
 
-    `path` is relative to the plugin's prefix; `upstream_path` is relative to the upstream's URL, and its parameters are the
-    route's. GET includes HEAD. `read_timeout` overrides the upstream's. `max_body`: more is answered 413, by Content-Length before a
+    `path` is relative to the plugin's prefix; `upstream_path` is relative to the upstream's URL, and its parameters
+    are the
+    route's. GET includes HEAD. `upstream_method` is what the upstream is asked with when not the client's own
+    method. `read_timeout` overrides the upstream's. `max_body`: more is answered 413, by Content-Length before a
     byte is read and by count. `allow_encoded_separators` lets `%2F`, `%5C` and `//` stand in a path.
     """
 
@@ -135,6 +143,7 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     upstream: str
     upstream_path: str
+    upstream_method: str | None = None
     name: str = ""
     summary: str = ""
     read_timeout: float | None = None

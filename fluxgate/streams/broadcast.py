@@ -226,10 +226,11 @@ class LatestFrameBroadcast:
             if now - opened > _STEADY:
                 delay = _FIRST_DELAY
             if give_up is None or now + delay >= give_up:
+                log.warning("%s: %s (%r)", self._name, error, error.__cause__)
                 self._pump = None
                 self._fail(error)
                 return
-            log.info("%s: %s Opening it again.", self._name, error)
+            log.info("%s: %s (%r) Opening it again.", self._name, error, error.__cause__)
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LAST_DELAY)
 

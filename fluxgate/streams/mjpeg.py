@@ -40,10 +40,10 @@ async def open_mjpeg(
     ) as session:
         try:
             response = await _get(session, url)
-        except TimeoutError:  # first: aiohttp's timeouts are ClientErrors too
-            raise SourceTimeoutError("The camera didn't answer in time.") from None
-        except (aiohttp.ClientError, OSError, ValueError):
-            raise SourceUnavailableError("The camera can't be reached.") from None
+        except TimeoutError as error:  # first: aiohttp's timeouts are ClientErrors too
+            raise SourceTimeoutError("The camera didn't answer in time.") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise SourceUnavailableError("The camera can't be reached.") from error
         try:
             parser = _parser(response)
             async with aclosing(_read(response, parser)) as frames:
@@ -75,7 +75,7 @@ def _parser(response: aiohttp.ClientResponse) -> MultipartParser:
     try:
         return MultipartParser(boundary_of(content_type))
     except MultipartError as error:
-        raise SourceFormatError(f"The camera's stream can't be read: {error}") from None
+        raise SourceFormatError(f"The camera's stream can't be read: {error}") from error
 
 
 async def _read(response: aiohttp.ClientResponse, parser: MultipartParser) -> AsyncGenerator[Frame, None]:
@@ -86,9 +86,9 @@ async def _read(response: aiohttp.ClientResponse, parser: MultipartParser) -> As
                 content_type = part.content_type or "image/jpeg"
                 if part.data and content_type.startswith("image/"):
                     yield Frame(content_type, part.data, time.time())
-    except TimeoutError:
-        raise SourceTimeoutError("The camera stopped sending.") from None
-    except aiohttp.ClientError:
-        raise SourceUnavailableError("The camera broke off the stream.") from None
+    except TimeoutError as error:
+        raise SourceTimeoutError("The camera stopped sending.") from error
+    except aiohttp.ClientError as error:
+        raise SourceUnavailableError("The camera broke off the stream.") from error
     except MultipartError as error:
-        raise SourceFormatError(f"The camera's stream can't be read: {error}") from None
+        raise SourceFormatError(f"The camera's stream can't be read: {error}") from error

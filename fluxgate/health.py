@@ -1,0 +1,164 @@
+"""`/-/health/live`, `/-/health/ready` and `/-/health`: is the process alive, should it get traffic, and how is each
+part of it.
+
+Live says only that the event loop turns. Ready fails while starting, while stopping, and when no plugin can be
+served; a plugin in
+quarantine is named there, and takes nothing but itself out of service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Literal
+
+import msgspec
+
+from fluxgate import __version__
+from fluxgate.plugin import CheckResult, HealthCheck
+from fluxgate.plugins.host import PluginHost
+from fluxgate.plugins.record import PluginRecord
+
+State = Literal["starting", "running", "stopping"]
+
+
+class QuarantineView(msgspec.Struct, frozen=True):
+    """Where a plugin failed and why."""
+
+    stage: str
+    reason: str
+
+
+class CheckView(msgspec.Struct, frozen=True):
+    """One check's last result; `age` in seconds."""
+
+    status: str
+    detail: str
+    critical: bool
+    age: float
+
+
+class UpstreamView(msgspec.Struct, frozen=True):
+    """One upstream's connection pool."""
+
+    in_use: int
+    idle: int
+    waiting: int
+    max_connections: int
+
+
+class PluginHealth(msgspec.Struct, frozen=True):
+    """One plugin."""
+
+    status: str
+    version: str | None
+    quarantine: QuarantineView | None
+    checks: dict[str, CheckView]
+    upstreams: dict[str, UpstreamView]
+
+
+class ReadyView(msgspec.Struct, frozen=True):
+    """`/-/health/ready`: `ok`, `degraded` (200: some plugin is in quarantine) or `unavailable` (503)."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    state: State
+    plugins: dict[str, str]
+    quarantined: dict[str, QuarantineView]
+
+
+class HealthView(msgspec.Struct, frozen=True):
+    """`/-/health`; the same status as ready, with every part."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    state: State
+    version: str
+    uptime: float
+    plugins: dict[str, PluginHealth]
+
+
+class _Remembered(msgspec.Struct):
+    result: CheckResult
+    at: float
+
+
+class Health:
+    """Answers for all three; `state` is set by the gateway."""
+
+    def __init__(self, host: PluginHost) -> None:
+        self._host = host
+        self._results: dict[tuple[str, str], _Remembered] = {}
+        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._begun = time.monotonic()
+        self.state: State = "starting"
+
+    def ready(self) -> ReadyView:
+        """Whether to send traffic here; asks nothing."""
+        records = self._host.records
+        quarantined = {record.name: _quarantine(record) for record in records if record.quarantine is not None}
+        serving = [record for record in records if record.status == "active"]
+        status: Literal["ok", "degraded", "unavailable"]
+        if self.state != "running" or (records and not serving):
+            status = "unavailable"
+        else:
+            status = "degraded" if quarantined else "ok"
+        return ReadyView(
+            status,
+            self.state,
+            {record.name: record.status for record in records},
+            {name: view for name, view in quarantined.items() if view is not None},
+        )
+
+    async def full(self) -> HealthView:
+        """Every plugin's checks, asked now unless asked within their interval, all at once."""
+        ready = self.ready()
+        plugins = await asyncio.gather(*(self._plugin(record) for record in self._host.records))
+        status = ready.status
+        if status == "ok" and any(check.status != "up" for plugin in plugins for check in plugin.checks.values()):
+            status = "degraded"
+        return HealthView(
+            status,
+            self.state,
+            __version__,
+            round(time.monotonic() - self._begun, 1),
+            {record.name: plugin for record, plugin in zip(self._host.records, plugins, strict=True)},
+        )
+
+    async def _plugin(self, record: PluginRecord) -> PluginHealth:
+        checks = record.spec.health_checks if record.spec is not None and record.started else ()
+        views = await asyncio.gather(*(self._check(record.name, check) for check in checks))
+        upstreams = {
+            name: UpstreamView(pool.in_use, pool.idle, pool.waiting, pool.upstream.max_connections)
+            for name, pool in self._host.pools.get(record.name, {}).items()
+        }
+        return PluginHealth(
+            record.status,
+            record.version,
+            _quarantine(record),
+            {check.name: view for check, view in zip(checks, views, strict=True)},
+            upstreams,
+        )
+
+    async def _check(self, plugin: str, check: HealthCheck) -> CheckView:
+        key = (plugin, check.name)
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            remembered = self._results.get(key)
+            now = time.monotonic()
+            if remembered is None or now - remembered.at >= check.interval:
+                remembered = self._results[key] = _Remembered(await _ask(check), time.monotonic())
+        result = remembered.result
+        return CheckView(result.status, result.detail, check.critical, round(time.monotonic() - remembered.at, 3))
+
+
+async def _ask(check: HealthCheck) -> CheckResult:
+    try:
+        async with asyncio.timeout(check.timeout):
+            return await check.check()
+    except TimeoutError:
+        return CheckResult(status="down", detail=f"no answer in {check.timeout} s")
+    except Exception as error:  # noqa: BLE001 - a plugin's code
+        return CheckResult(status="down", detail=f"the check failed with {type(error).__name__}")
+
+
+def _quarantine(record: PluginRecord) -> QuarantineView | None:
+    quarantine = record.quarantine
+    return None if quarantine is None else QuarantineView(quarantine.stage, quarantine.reason)

@@ -1,0 +1,83 @@
+"""One OpenAPI 3.1 document: Litestar's for the plugins' handlers, and the proxy, stream and gateway routes from the
+route table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Litestar
+
+from fluxgate import __version__
+from fluxgate.errors import PROBLEM_TYPE
+from fluxgate.routing import Route, RouteTable, split_template
+
+_PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "RFC 9457 problem, with the members FluxStudio reads.",
+    "required": ["type", "title", "status", "detail", "success", "error", "code", "message"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "success": {"type": "boolean", "const": False},
+        "error": {"type": "string"},
+        "code": {"type": "string", "examples": ["PRINTING_SERVICE_UNAVAILABLE"]},
+        "message": {"type": "string"},
+        "field": {"type": "string"},
+        "request_id": {"type": "string"},
+    },
+}
+
+
+def build_openapi(litestar: Litestar, table: RouteTable) -> dict[str, Any]:
+    """The merged document as JSON-ready values."""
+    document: dict[str, Any] = litestar.openapi_schema.to_schema()
+    document["info"] = {"title": "Fluxgate", "version": __version__}
+    paths: dict[str, Any] = document.setdefault("paths", {}) or {}
+    document["paths"] = paths
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = _PROBLEM_SCHEMA
+    for route in table:
+        if route.kind in {"handler", "ui", "quarantine"}:
+            continue
+        path = _openapi_path(route.template)
+        for method in sorted(route.methods):
+            paths.setdefault(path, {})[method.lower()] = _operation(route, method)
+    for operations in paths.values():
+        for operation in operations.values():
+            if isinstance(operation, dict):
+                responses = operation.setdefault("responses", {})
+                responses["default"] = {
+                    "description": "A problem.",
+                    "content": {PROBLEM_TYPE: {"schema": _PROBLEM_REF}},
+                }
+    return document
+
+
+def _openapi_path(template: str) -> str:
+    return "/" + "/".join(
+        "{" + segment[1:-1].partition(":")[0] + "}" if segment.startswith("{") else segment
+        for segment in split_template(template)
+    )
+
+
+def _operation(route: Route, method: str) -> dict[str, Any]:
+    parameters = [
+        {"name": segment[1:-1].partition(":")[0], "in": "path", "required": True, "schema": {"type": "string"}}
+        for segment in split_template(route.template)
+        if segment.startswith("{")
+    ]
+    words = (segment.strip("{}").partition(":")[0] for segment in split_template(route.template))
+    identifier = "_".join((method.lower(), *words)).replace("-", "_").replace(".", "_")
+    answer = "What the upstream answers." if route.kind == "proxy" else "Success."
+    operation: dict[str, Any] = {
+        "operationId": identifier,
+        "tags": [route.plugin or "gateway"],
+        "summary": route.summary or route.name or route.template,
+        "responses": {"200": {"description": answer}},
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    return operation

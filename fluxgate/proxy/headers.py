@@ -1,0 +1,162 @@
+"""Which header fields cross the gateway, and what it adds. Fields are byte pairs: order and duplicates are kept,
+nothing is joined."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import msgspec
+
+from fluxgate.proxy.route import HeaderPolicy
+from fluxgate.types import RawHeaders
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""RFC 9110 §7.6.1: valid for one connection, never forwarded, whatever `Connection` names besides."""
+
+CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-api-key", b"x-csrf-token"})
+
+_IDENTITY = frozenset(
+    {
+        b"forwarded",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"fastly-client-ip",
+        b"x-original-url",
+        b"x-original-host",
+        b"x-rewrite-url",
+        b"x-host",
+        b"remote-user",
+        b"x-remote-user",
+        b"x-remote-group",
+        b"x-user",
+        b"x-user-id",
+        b"x-username",
+        b"x-auth-user",
+        b"x-request-id",
+    }
+)
+_IDENTITY_PREFIXES = (b"x-forwarded-", b"x-auth-request-", b"x-authenticated-", b"x-fluxgate-")
+
+_NEVER_REQUEST = HOP_BY_HOP | {b"host", b"expect"}
+
+VIA = b"fluxgate"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who is on the other end of the connection, as upstreams are told: address, scheme and the Host that was asked
+    for."""
+
+    address: bytes
+    scheme: bytes
+    host: bytes
+    http_version: bytes
+    request_id: bytes
+    trusted: bool
+
+
+class RequestHeaderRules:
+    """A route's header policy, compiled once."""
+
+    def __init__(self, policy: HeaderPolicy) -> None:
+        drop = {name.lower().encode("ascii") for name in policy.drop_request}
+        if policy.credentials != "forward":
+            drop |= CREDENTIALS
+        self._drop = frozenset(drop | _NEVER_REQUEST)
+        self._set = [(name.encode("ascii"), value.encode("latin-1")) for name, value in policy.set_request]
+        self._replaced = frozenset(name.lower() for name, _ in self._set)
+
+    def apply(self, headers: RawHeaders, caller: Caller) -> RawHeaders:
+        """The request's fields for the upstream, without Host and framing: what HTTP and the policy leave, then the
+        gateway's own."""
+        named = connection_names(headers)
+        kept: RawHeaders = []
+        forwarded_for = b""
+        via = b""
+        for name, value in headers:
+            lowered = name.lower()
+            if lowered in self._drop or lowered in named or lowered in self._replaced:
+                continue
+            if lowered == b"via":
+                via = via + b", " + value if via else value
+                continue
+            if _is_identity(lowered):
+                if caller.trusted and lowered == b"x-forwarded-for":
+                    forwarded_for = forwarded_for + b", " + value if forwarded_for else value
+                continue
+            kept.append((name, value))
+        kept.extend(self._set)
+        own_via = caller.http_version + b" " + VIA
+        kept += (
+            (b"x-forwarded-for", forwarded_for + b", " + caller.address if forwarded_for else caller.address),
+            (b"x-forwarded-proto", caller.scheme),
+            (b"x-forwarded-host", caller.host),
+            (b"x-request-id", caller.request_id),
+            (b"via", via + b", " + own_via if via else own_via),
+        )
+        return kept
+
+
+class ResponseHeaderRules:
+    """The same for answers."""
+
+    def __init__(self, policy: HeaderPolicy) -> None:
+        self._set = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in policy.set_response]
+        replaced = {name for name, _ in self._set}
+        self._drop = frozenset(HOP_BY_HOP | replaced | {name.lower().encode("ascii") for name in policy.drop_response})
+
+    def apply(self, headers: RawHeaders) -> RawHeaders:
+        """The answer's fields for the client."""
+        named = connection_names(headers)
+        drop = self._drop
+        kept = [field for field in headers if (lowered := field[0].lower()) not in drop and lowered not in named]
+        kept += self._set
+        return kept
+
+
+def connection_names(headers: RawHeaders) -> frozenset[bytes]:
+    """The fields that `Connection` declares hop-by-hop, lower case. Framing is not the client's to remove this way."""
+    names: set[bytes] = set()
+    for name, value in headers:
+        if len(name) == 10 and name.lower() == b"connection":
+            names.update(token.strip().lower() for token in value.split(b","))
+    if not names:
+        return _NOTHING
+    return frozenset(names - {b"", b"close", b"keep-alive", b"content-length", b"content-type"})
+
+
+_NOTHING: frozenset[bytes] = frozenset()
+
+
+def _is_identity(lowered: bytes) -> bool:
+    name = lowered.replace(b"_", b"-") if b"_" in lowered else lowered
+    return name in _IDENTITY or (name[:2] == b"x-" and name.startswith(_IDENTITY_PREFIXES))
+
+
+def peer_is_trusted(address: str, networks: tuple[Network, ...]) -> bool:
+    """Whether the peer may tell who the client is (`X-Forwarded-*`)."""
+    if not networks:
+        return False
+    try:
+        peer = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
+        peer = peer.ipv4_mapped
+    return any(peer in network for network in networks)

@@ -1,0 +1,174 @@
+"""The keep-alive connections to one upstream: at most `max_connections`, handed out first come, first served.
+
+A slot is taken and given back synchronously, so a cancelled request can't strand one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections import deque
+from urllib.parse import urlsplit
+
+from fluxgate.proxy.failures import ConnectError, ConnectTimeout, PoolTimeout
+from fluxgate.proxy.http1 import UpstreamConnection
+from fluxgate.proxy.route import TLSOptions, Upstream
+
+
+class Pool:
+    """Connections to `upstream`. Bound to the event loop of its first `acquire()`."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        url = urlsplit(upstream.url)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError(f"upstream {upstream.name!r}: {upstream.url!r} is not an http:// or https:// URL")
+        if url.query or url.fragment or url.username or url.password:
+            raise ValueError(f"upstream {upstream.name!r}: the URL must have no query, fragment or credentials")
+        self.upstream = upstream
+        self._host = url.hostname
+        self._port = url.port or (443 if url.scheme == "https" else 80)
+        self._ssl = _tls_context(upstream.tls) if url.scheme == "https" else None
+        self._server_name = (upstream.tls.server_name or url.hostname) if self._ssl is not None else None
+        self.base_path = url.path.rstrip("/").encode("ascii")
+        self.host_header = (upstream.host_header or url.netloc).encode("ascii")
+        self._idle: deque[UpstreamConnection] = deque()
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._in_use: set[UpstreamConnection] = set()
+        self._connecting = 0
+        self.closed = False
+
+    @property
+    def in_use(self) -> int:
+        """Slots taken, by an exchange or an attempt to connect."""
+        return len(self._in_use) + self._connecting
+
+    @property
+    def idle(self) -> int:
+        """Connections kept alive for the next request."""
+        return len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a slot."""
+        return len(self._waiters)
+
+    async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
+        """A connection; `fresh`: a new one. Raises ConnectError, ConnectTimeout, PoolTimeout."""
+        if self.in_use >= self.upstream.max_connections or self._waiters:
+            await self._wait_for_slot()
+        elif not fresh and (kept := self._take_idle()) is not None:
+            self._in_use.add(kept)
+            return kept
+        else:
+            self._connecting += 1
+        # From here on one slot is ours, counted in `_connecting`.
+        try:
+            connection = None if fresh else self._take_idle()
+            if connection is None:
+                connection = await self._connect()
+        except BaseException:
+            self._connecting -= 1
+            self._wake_next()
+            raise
+        self._connecting -= 1
+        self._in_use.add(connection)
+        return connection
+
+    def release(self, connection: UpstreamConnection, *, reusable: bool) -> None:
+        """Give the slot back; a connection that isn't reusable is dropped. A second call does nothing."""
+        if connection not in self._in_use:
+            return
+        self._in_use.discard(connection)
+        if reusable and not self.closed:
+            loop = asyncio.get_running_loop()
+            connection.idle_since = loop.time()
+            self._idle.append(connection)
+            if self._sweeper is None:
+                self._sweeper = loop.call_later(self.upstream.keepalive, self._sweep)
+        else:
+            connection.abort()
+        self._wake_next()
+
+    def close(self) -> None:
+        """Drop every connection, those in use too."""
+        self.closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in (*self._idle, *self._in_use):
+            connection.abort()
+        self._idle.clear()
+
+    def _take_idle(self) -> UpstreamConnection | None:
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if not connection.lost:
+                return connection
+        return None
+
+    async def _wait_for_slot(self) -> None:
+        """Return with one slot counted in `_connecting`, which whoever gave it up has counted for us."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self.upstream.pool_timeout):
+                await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():
+                self._connecting -= 1
+                self._wake_next()
+            else:
+                with contextlib.suppress(ValueError):  # `_wake_next` may have passed over it already
+                    self._waiters.remove(waiter)
+            if isinstance(error, TimeoutError):
+                raise PoolTimeout("every connection is busy") from None
+            raise
+
+    def _wake_next(self) -> None:
+        while self._waiters and self.in_use < self.upstream.max_connections:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                self._connecting += 1
+                waiter.set_result(None)
+
+    async def _connect(self) -> UpstreamConnection:
+        loop = asyncio.get_running_loop()
+        if self._idle and len(self._idle) + self.in_use > self.upstream.max_connections:
+            self._idle.popleft().abort()
+        try:
+            async with asyncio.timeout(self.upstream.connect_timeout):
+                _, connection = await loop.create_connection(
+                    lambda: UpstreamConnection(loop),
+                    self._host,
+                    self._port,
+                    ssl=self._ssl,
+                    server_hostname=self._server_name,
+                )
+        except TimeoutError:
+            raise ConnectTimeout("no connection in time") from None
+        except (OSError, ssl.SSLError, ssl.CertificateError, UnicodeError) as error:
+            raise ConnectError(str(error)) from error
+        return connection
+
+    def _sweep(self) -> None:
+        self._sweeper = None
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - self.upstream.keepalive
+        while self._idle and (self._idle[0].lost or self._idle[0].idle_since <= oldest):
+            self._idle.popleft().abort()
+        if self._idle:
+            self._sweeper = loop.call_later(self.upstream.keepalive, self._sweep)
+
+
+def _tls_context(options: TLSOptions) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(options.ca_file) if options.ca_file else None)
+    if options.cert_file is not None:
+        context.load_cert_chain(str(options.cert_file), str(options.key_file) if options.key_file else None)
+    if not options.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
