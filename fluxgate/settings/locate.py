@@ -28,7 +28,7 @@ class _UnexpectedError(Exception):
 def locate_keys(text: str) -> dict[KeyPath, int]:
     """Key path to line number (from 1), for tables, dotted keys, inline tables, arrays of tables and array items."""
     scanner = _Scanner(text)
-    with contextlib.suppress(_UnexpectedError, RecursionError):
+    with contextlib.suppress(_UnexpectedError, tomllib.TOMLDecodeError, RecursionError):
         scanner.document()
     return scanner.lines
 
