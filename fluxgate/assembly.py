@@ -78,7 +78,7 @@ def assemble(records: Iterable[PluginRecord], settings: Settings) -> Assembly:
             routers.append(router)
         table = trial
     litestar = _litestar(routers, title="Fluxgate")
-    holder.app = litestar.asgi_handler
+    holder.app = litestar
     return Assembly(table, litestar, pools)
 
 
