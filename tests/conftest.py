@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.databases import database, database_url, migrated_url, sqlite_template
+from tests.support.postgres import fresh_postgres_url, migrated_postgres_url, postgres_server
+
+__all__ = [
+    "database",
+    "database_url",
+    "fresh_postgres_url",
+    "migrated_postgres_url",
+    "migrated_url",
+    "postgres_server",
+    "sqlite_template",
+]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
