@@ -1,0 +1,72 @@
+# `make` lists what there is. `make run` and `make test` need Python 3.11 or newer and set up all else themselves.
+
+# Any of these that is Python 3.11 or newer; `make setup PYTHON=…` names another.
+PYTHONS := $(or $(PYTHON),python3.11 python3 python3.13 python3.12 python)
+NEW_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+FIND_PYTHON = for python in $(PYTHONS); do "$$python" -c "$(NEW_ENOUGH)" 2> /dev/null && break; python=; done; \
+	test -n "$$python" || { echo "Fluxgate needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)." \
+	"None of these is: $(PYTHONS). Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Files that the linters read, besides the two packages.
+LINTED := fluxgate plugins tests benchmarks
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format lock wheels bench docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Set up .venv from the hashed lock, and nothing else
+
+# The virtual environment is made anew when its Python has gone.
+$(READY): requirements/dev.txt pyproject.toml plugins/printing/pyproject.toml
+	@$(BIN)/python -c "$(NEW_ENOUGH)" 2> /dev/null || { $(FIND_PYTHON); "$$python" -m venv --clear $(VENV); }
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation -e . -e plugins/printing
+	@touch $@
+
+run: setup ## Start the gateway with its embedded defaults
+	@exec $(BIN)/fluxgate run
+
+test: setup ## Run all tests, installing the servers that they talk to if need be
+	@PYTHON=$(BIN)/python tests/install-services
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: setup ## Style, types, and the arrows between the packages
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix $(LINTED)
+	$(BIN)/ruff format $(LINTED)
+
+# uv's own lock names the index it asked, so it doesn't stay.
+EXPORT := $(BIN)/uv export --quiet --all-packages --format requirements-txt --no-header --no-emit-workspace --no-annotate
+lock: setup ## Lock the newest versions that the projects allow, with hashes
+	@trap 'rm -f uv.lock' EXIT; \
+	$(EXPORT) --all-groups --output-file requirements/dev.txt && \
+	$(EXPORT) --no-dev --output-file requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --upgrade requirements/octoprint.in --output-file requirements/octoprint.txt
+
+wheels: setup ## Build both wheels into dist/
+	@rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m build --no-isolation --outdir dist plugins/printing
+
+docs: setup ## Write the generated parts of docs/
+	$(BIN)/python -m fluxgate.settings.reference > docs/configuration.md
+
+bench: setup ## Measure against nginx and Express (ARGS: see benchmarks/)
+	@PYTHON=$(BIN)/python tests/install-services --benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove what was built
+	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
