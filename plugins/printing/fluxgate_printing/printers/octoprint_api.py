@@ -143,7 +143,8 @@ class OctoPrintApi:
         except httpx.TransportError as exc:
             raise _no_answer(once=once) from exc
         status = response.status_code
-        if status in {401, 403}:
+        # a key that it doesn't know makes OctoPrint take a command for a browser's, which lacks a CSRF token
+        if status in {401, 403} or (status == 400 and b"CSRF" in body):
             raise PrinterRejectedError(
                 "OctoPrint refuses the API key: it is wrong, or its user may not do this."
                 if self._has_key

@@ -194,6 +194,8 @@ class VirtualPrinter(PrinterDriver):
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        if self._job is not None and self._job.print is not None:
+            self._job.print.close()  # a task cancelled before its first step closes nothing
         if self._status in ACTIVE_STATUSES:
             self._fail("offline", "The printer was switched off")
 

@@ -1,0 +1,29 @@
+"""Fixtures for the printers' tests: the real OctoPrint, and the contract suite's rigs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fluxgate_printing.printers.base import PrinterDriver
+from fluxgate_printing.printers.octoprint import OctoPrintDriver
+from fluxgate_printing.printers.virtual import VirtualPrinter
+from fluxgate_printing.settings import OctoPrintSettings, VirtualPrinterSettings
+
+from plugins.printing.tests.printers.rig import Rig
+from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer, octoprint, octoprint_server
+
+__all__ = ["octoprint", "octoprint_server"]
+
+
+@pytest.fixture(params=[pytest.param("octoprint", marks=OCTOPRINT_MARKS), "virtual"])
+async def rig(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str) -> AsyncIterator[Rig]:
+    driver: PrinterDriver
+    if request.param == "octoprint":
+        server: OctoPrintServer = request.getfixturevalue("octoprint")
+        driver = OctoPrintDriver(OctoPrintSettings(url=server.url, api_key=server.api_key))
+    else:
+        driver = VirtualPrinter(VirtualPrinterSettings(speed_factor=10), tmp_path / "printer")
+    yield Rig(driver, tmp_path)
+    await driver.aclose()
