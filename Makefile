@@ -52,7 +52,8 @@ EXPORT := $(BIN)/uv export --quiet --all-packages --format requirements-txt --no
 lock: setup ## Lock the newest versions that the projects allow, with hashes
 	@trap 'rm -f uv.lock' EXIT; \
 	$(EXPORT) --all-groups --output-file requirements/dev.txt && \
-	$(EXPORT) --no-dev --output-file requirements/runtime.txt
+	$(EXPORT) --no-dev --output-file requirements/runtime.txt && \
+	$(EXPORT) --only-group build --output-file requirements/build.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --upgrade requirements/octoprint.in --output-file requirements/octoprint.txt
 
