@@ -6,17 +6,17 @@ terminated. Tests use `running_fluxprint()`. What FluxPrint answers is in `fluxp
 Control, on either port (the control port answers even while the service is dead):
 
 - `POST /__control {"fault": NAME, "path": PREFIX, "times": N, "delay": S}`: misbehave on requests whose target starts
-with `path` (default:
-  all), `times` times (default: for ever). `{"fault": null}` ends it, `{"reset": true}` also forgets requests and state.
+  with `path` (default: all), `times` times (default: for ever). `{"fault": null}` ends it, `{"reset": true}` also
+  forgets requests and state.
 - `GET /__requests`: every request so far: method, raw target, raw headers, body length and SHA-256, how request and
-answer ended.
+  answer ended.
 
 Faults: `slow_headers` (`delay` before the answer), `slow_body` (`delay` between pieces of the answer), `stall_body`
 (half an answer, then silence), `silent` (no answer at all), `garbage` (not HTTP), `bad_chunk` (a chunk size that is
-none), `html_502`, `html_200`, `empty_204`, `error_500` (JSON), `close_before` (as soon as the headers are read),
-`close_after` (when the body is read, without an answer), `close_headers` (in the middle of the headers), `close_body`
-(in the middle of the body), `reset` (RST), `no_read` (never reads the body), `early_413` (answers before the body is
-read), `dead` (stops listening and drops all connections, until `{"fault": null}`).
+none), `html_502`, `html_200`, `empty_204`, `not_found_404`, `error_500` (JSON), `close_before` (as soon as the headers
+are read), `close_after` (when the body is read, without an answer), `close_headers` (in the middle of the headers),
+`close_body` (in the middle of the body), `reset` (RST), `no_read` (never reads the body), `early_413` (answers before
+the body is read), `dead` (stops listening and drops all connections, until `{"fault": null}`).
 """
 
 from __future__ import annotations
@@ -342,6 +342,7 @@ LATE: dict[str, Misdeed] = {
         b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b" % (len(_HTML), _HTML), keep=True
     ),
     "empty_204": _says(b"HTTP/1.1 204 No Content\r\n\r\n", keep=True),
+    "not_found_404": _says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", keep=True),
     "error_500": _says(
         b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
         % (len(_BOOM), _BOOM),

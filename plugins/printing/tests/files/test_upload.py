@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ import psutil
 import pytest
 from fluxgate_printing.files.store import FileStore
 from fluxgate_printing.files.upload import UploadResult, receive_upload
+from fluxgate_printing.files.writer import BATCH
 from fluxgate_printing.settings import FileSettings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -256,24 +258,31 @@ async def test_a_client_that_goes_away_leaves_nothing(store: FileStore) -> None:
 
 
 async def test_the_disk_sets_the_pace(store: FileStore) -> None:
-    """While the threads that write are all busy, the client isn't asked for more than two batches."""
-    limiter = asyncio.Event()
-    wire = Wire(form(part(b"G28\n" * 250_000)), piece=4096)
-    held = [
-        asyncio.get_running_loop().run_in_executor(None, _hold, limiter, asyncio.get_running_loop()) for _ in range(64)
-    ]
-    task = asyncio.create_task(receive_upload(scope(), wire, store, SETTINGS))
+    """When the disk stops, no more is asked of the client than one batch on its way to it and one behind."""
+    loop = asyncio.get_running_loop()
+    release = threading.Event()
+    wire = Wire(form(part(b"G28\n" * 2_000_000)), piece=4096)
+    stopped = asyncio.Event()
+    held: list[asyncio.Future[bool]] = []
+
+    async def receive() -> dict[str, Any]:
+        if not held and list((store.root / "incoming").iterdir()):
+            held.extend(loop.run_in_executor(None, release.wait, 30) for _ in range(64))  # every thread there is
+            stopped.set()
+        return await wire()
+
+    task = asyncio.create_task(receive_upload(scope(), receive, store, FileSettings()))
     try:
-        await anyio.sleep(0.2)
-        assert wire.asked * 4096 < 2 * 512 * 1024 + 8192
+        await stopped.wait()
+        asked = -1
+        while asked != wire.asked:  # until it stands still
+            asked = wire.asked
+            await anyio.sleep(0.1)
+        assert BATCH < wire.asked * 4096 < 2 * BATCH + 100_000
     finally:
-        limiter.set()
+        release.set()
         await asyncio.gather(*held)
-    assert (await task).files[0].size == 1_000_000
-
-
-def _hold(limiter: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.run_coroutine_threadsafe(limiter.wait(), loop).result(30)
+    assert (await task).files[0].size == 8_000_000
 
 
 content = st.binary(max_size=3000).map(lambda b: b.replace(b"\x00", b"\r")) | st.lists(

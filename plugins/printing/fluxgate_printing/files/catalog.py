@@ -1,0 +1,171 @@
+"""The `files` table: which content has which name now, and which versions jobs still refer to. The bytes are in the
+store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from fluxgate.db import Database, Row, UniqueViolationError
+from fluxgate.errors import ConflictError
+
+__all__ = ["FileRecord", "FileRepository"]
+
+ATTEMPTS = 5
+
+
+class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a file: its name, and the content (`sha256` in hex, `size` in bytes) it had from `created_at`,
+    in UTC.
+
+    `deleted_at`: when it was removed or replaced; None for the present version.
+    """
+
+    id: UUID
+    project_id: UUID | None
+    name: str
+    storage_key: str
+    sha256: str
+    size: int
+    content_type: str | None
+    analysis: dict[str, Any] | None
+    uploaded_by: str | None
+    created_at: datetime
+    deleted_at: datetime | None
+
+
+class FileRepository:
+    """All that is done to `files`. Every method is atomic, with any number of processes on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self,
+        name: str,
+        sha256: str,
+        size: int,
+        *,
+        storage_key: str | None = None,
+        content_type: str | None = None,
+        analysis: dict[str, Any] | None = None,
+        uploaded_by: str | None = None,
+        project_id: UUID | None = None,
+    ) -> FileRecord:
+        """`name` has this content from now on. The same content again leaves the row, and its id, as they are.
+
+        New content makes a new row. The old one is kept, as replaced, if a job refers to it: that job prints what it
+        was queued with.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._database.transaction():
+                    current = await self._locked(name)
+                    if current is not None:
+                        if current.sha256 == sha256:
+                            return current
+                        await self._retire(current)
+                    now = datetime.now(UTC)
+                    rows = await self._database.fetch(
+                        "INSERT INTO files (id, project_id, name, storage_key, sha256, size, content_type, analysis,"
+                        " uploaded_by, created_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}) RETURNING *",
+                        uuid4(),
+                        project_id if project_id is not None or current is None else current.project_id,
+                        name,
+                        storage_key or sha256,
+                        sha256,
+                        size,
+                        content_type,
+                        None if analysis is None else msgspec.json.encode(analysis).decode(),
+                        uploaded_by,
+                        now,
+                    )
+                    return _record(rows[0])
+            except UniqueViolationError:
+                # somebody else made the first version of this name at the same time
+                if attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def get(self, file_id: UUID) -> FileRecord | None:
+        """A version, the present one or an old one, or None."""
+        rows = await self._database.fetch("SELECT * FROM files WHERE id = {}", file_id)
+        return _record(rows[0]) if rows else None
+
+    async def get_by_name(self, name: str) -> FileRecord | None:
+        """The present version, or None."""
+        rows = await self._database.fetch("SELECT * FROM files WHERE name = {} AND deleted_at IS NULL", name)
+        return _record(rows[0]) if rows else None
+
+    async def list(self) -> list[FileRecord]:
+        """The present versions, latest first."""
+        rows = await self._database.fetch("SELECT * FROM files WHERE deleted_at IS NULL ORDER BY created_at DESC, id")
+        return [_record(row) for row in rows]
+
+    async def set_analysis(self, file_id: UUID, analysis: dict[str, Any]) -> None:
+        """Keep what was read from the file; a no-op if it is gone."""
+        await self._database.fetch(
+            "UPDATE files SET analysis = {} WHERE id = {}", msgspec.json.encode(analysis).decode(), file_id
+        )
+
+    async def remove(self, name: str) -> FileRecord | None:
+        """Take the name away; the version it had, or None if there was none. Jobs that ended keep theirs as a record.
+
+        Raises:
+            ConflictError: FILE_IN_USE: a queued or printing job needs it.
+        """
+        async with self._database.transaction():
+            current = await self._locked(name)
+            if current is None:
+                return None
+            rows = await self._database.fetch(
+                "SELECT count(*) AS n FROM print_jobs WHERE file_id = {} AND status IN ('queued', 'printing')",
+                current.id,
+            )
+            if rows[0]["n"]:
+                raise ConflictError(
+                    f"{name} is needed by {rows[0]['n']} queued or printing job(s).", code="FILE_IN_USE", field="name"
+                )
+            await self._retire(current)
+            return current
+
+    async def is_needed(self, sha256: str) -> bool:
+        """Whether this content must stay in the store: a file has it, or a queued or printing job was queued with
+        it."""
+        rows = await self._database.fetch(
+            "SELECT 1 AS one FROM files f WHERE f.sha256 = {} AND (f.deleted_at IS NULL OR EXISTS ("
+            "SELECT 1 FROM print_jobs j WHERE j.file_id = f.id AND j.status IN ('queued', 'printing'))) LIMIT 1",
+            sha256,
+        )
+        return bool(rows)
+
+    async def _locked(self, name: str) -> FileRecord | None:
+        """The present version; no job can be queued with it until the transaction ends."""
+        sql = "SELECT * FROM files WHERE name = {} AND deleted_at IS NULL"
+        if self._database.dialect == "postgres":
+            sql += " FOR UPDATE"
+        rows = await self._database.fetch(sql, name)
+        return _record(rows[0]) if rows else None
+
+    async def _retire(self, file: FileRecord) -> None:
+        used = await self._database.fetch("SELECT 1 AS one FROM print_jobs WHERE file_id = {} LIMIT 1", file.id)
+        if used:
+            await self._database.fetch("UPDATE files SET deleted_at = {} WHERE id = {}", datetime.now(UTC), file.id)
+        else:
+            await self._database.fetch("DELETE FROM files WHERE id = {}", file.id)
+
+
+def _record(row: Row) -> FileRecord:
+    # SQLite's RETURNING isn't decoded; asyncpg's UUIDs and JSON are its own
+    values = {name: row[name] for name in FileRecord.__struct_fields__}
+    for name in ("id", "project_id"):
+        values[name] = None if values[name] is None else UUID(str(values[name]))
+    for name in ("created_at", "deleted_at"):
+        if isinstance(values[name], str):
+            values[name] = datetime.fromisoformat(values[name])
+    if values["analysis"] is not None:
+        values["analysis"] = msgspec.json.decode(values["analysis"])
+    return FileRecord(**values)
