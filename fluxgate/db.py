@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 from piccolo.querystring import QueryString
@@ -49,6 +49,7 @@ _POSTGRES_UNAVAILABLE = (
     asyncpg.CrashShutdownError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InternalClientError,  # a pooled connection that the server had cut
 )
 
 
@@ -243,4 +244,4 @@ def _check_postgres(url: str) -> str:
         user += ":***"
     netloc = (f"{user}@" if user else "") + host + (f":{port}" if port is not None else "")
     kept = "&".join(f"{key}={'***' if 'password' in key else value}" for key, value in query.items())
-    return urlunsplit(("postgresql", netloc, parts.path, kept, ""))
+    return f"postgresql://{netloc}{parts.path}" + (f"?{kept}" if kept else "")

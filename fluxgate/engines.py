@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -169,6 +170,10 @@ class SafeSqliteTransaction(SQLiteTransaction):
 class LazyPostgresEngine(PostgresEngine):
     """PostgreSQL, connected to when the pool is opened or a query needs it, not before."""
 
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self._background: set[asyncio.Task[None]] = set()
+
     async def check_version(self) -> None:
         """Nothing yet: `open_pool` does it."""
 
@@ -199,9 +204,16 @@ class LazyPostgresEngine(PostgresEngine):
             return
         try:
             async with asyncio.timeout(5):
+                await asyncio.gather(*self._background)
                 await pool.close()
         except TimeoutError:
             pool.terminate()
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` where no cancellation reaches it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def transaction(self, allow_nested: bool = True) -> SafePostgresTransaction:
         """A transaction on a pooled connection, or on one of its own when there is no pool."""
@@ -219,11 +231,11 @@ class SafePostgresTransaction(PostgresTransaction):
         # the pool may be closed and replaced meanwhile: the connection goes back where it came from
         self.pool = self.engine.pool
         self.connection = await self.get_connection()  # type: ignore[no-untyped-call]
+        self.transaction = self.connection.transaction()
         try:
-            self.transaction = self.connection.transaction()
             await self.begin()  # type: ignore[no-untyped-call]
         except BaseException:
-            await self._give_back()
+            self.engine.in_background(self._abandon())
             raise
         self.context = self.engine.current_transaction.set(self)
         return self
@@ -237,20 +249,31 @@ class SafePostgresTransaction(PostgresTransaction):
         if self._parent:
             return exception is None
         self.engine.current_transaction.reset(self.context)
+        if exception is not None and not isinstance(exception, Exception):
+            # cancelled, and about to be again if we waited here
+            self.engine.in_background(self._abandon())
+            return False
         try:
             if not self._committed and not self._rolled_back and not self.connection.is_closed():
                 await (self.commit() if exception is None else self.rollback())  # type: ignore[no-untyped-call]
             elif exception is None and self.connection.is_closed():
                 raise ConnectionError("the connection was lost before the commit")
-        finally:
-            await self._give_back()
+        except BaseException:
+            self.engine.in_background(self._abandon())
+            raise
+        await self._give_back()
         return exception is None
+
+    async def _abandon(self) -> None:
+        """Give back a connection of which only its being in a transaction is sure."""
+        try:
+            await self.rollback()  # type: ignore[no-untyped-call]
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, it is of no more use
+            self.connection.terminate()
+        await self._give_back()
 
     async def _give_back(self) -> None:
         if self.pool is not None:
-            # resets the connection, shielded from cancellation: what is open on it is rolled back
             await self.pool.release(self.connection)
-        elif self.connection.is_closed() or self.connection.is_in_transaction():
-            self.connection.terminate()
         else:
             await self.connection.close()

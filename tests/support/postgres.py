@@ -167,9 +167,9 @@ def _from_binaries() -> PostgresServer | None:
         )
         log.close()
         if _answers(process, binaries / "pg_isready", port):
-            return PostgresServer(
-                f"postgresql://postgres@127.0.0.1:{port}/postgres", functools.partial(_stop, process, data, folder)
-            )
+            # without this asyncpg tries TLS first, and a connection cancelled at it leaves an exception nobody collects
+            url = f"postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable"
+            return PostgresServer(url, functools.partial(_stop, process, data, folder))
     pytest.fail(f"PostgreSQL doesn't start: {(folder / 'log').read_text()}", pytrace=False)
 
 
