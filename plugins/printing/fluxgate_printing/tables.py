@@ -74,8 +74,9 @@ class PrintJob(Table, tablename="print_jobs"):
     """One print. `status` moves as `queue/states.py` says and in no other way.
 
     `fluxprint_queue_id`: the number that clients know the job by; FluxPrint's own for jobs it accepted (it may reuse
-    them), else from
-    `PrintJobCounter`, never reused. Queued jobs are served by highest `priority`, then lowest `position`.
+    them), else from `PrintJobCounter`, never reused. Queued jobs are served by `position`, lowest first: a sort key,
+    not
+    a rank. A new job goes behind all of its own or a higher `priority`; after that only people reorder.
 
     `outcome_unknown`: the job is `printing` as far as anybody knows, but whether the printer took the start command
     isn't known; it is held

@@ -11,7 +11,7 @@ INDEXES = {
     "idx_print_jobs_project": "ON print_jobs (project_id)",
     "idx_print_jobs_file": "ON print_jobs (file_id)",
     "idx_print_jobs_status": "ON print_jobs (status) WHERE status IN ('queued', 'printing')",
-    "idx_print_jobs_queue": "ON print_jobs (priority DESC, position) WHERE status = 'queued'",
+    "idx_print_jobs_queue": "ON print_jobs (position) WHERE status = 'queued'",
     "idx_print_jobs_fluxprint_queue": "ON print_jobs (fluxprint_queue_id)",
     "idx_print_jobs_created": "ON print_jobs (created_at)",
     "idx_print_jobs_completed": "ON print_jobs (completed_at)",

@@ -1,0 +1,35 @@
+"""Projects by their UUID or by FluxStudio's own id: every route that takes a project takes either."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fluxgate.db import Database
+
+__all__ = ["ProjectRepository"]
+
+
+class ProjectRepository:
+    """Looks into `projects`, which FluxStudio owns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def resolve(self, project: str | UUID) -> UUID | None:
+        """The project's UUID, from that or from its `external_id`; None if there is no such project.
+
+        An `external_id` that reads like some other project's UUID loses against the UUID.
+        """
+        text = str(project)
+        try:
+            as_uuid = UUID(text)
+        except ValueError:
+            as_uuid = None
+        if as_uuid is not None:
+            rows = await self._database.fetch("SELECT id FROM projects WHERE id = {}", as_uuid)
+            if rows:
+                return as_uuid
+        if "\0" in text:
+            return None
+        rows = await self._database.fetch("SELECT id FROM projects WHERE external_id = {}", text)
+        return UUID(str(rows[0]["id"])) if rows else None
