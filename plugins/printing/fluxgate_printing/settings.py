@@ -71,6 +71,11 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     default_printer: str | None = None
     files: FileSettings = FileSettings()
 
+    @property
+    def uses_fluxprint(self) -> bool:
+        """Whether the routes are forwarded to a FluxPrint service."""
+        return self.backend == "fluxprint" or (self.backend == "auto" and self.fluxprint.url is not None)
+
 
 ENVIRONMENT = {
     "FLUXPRINT_SERVICE_URL": "fluxprint.url",

@@ -1,0 +1,64 @@
+"""Files to print."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import delete, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from fluxgate.errors import UnprocessableError
+from fluxgate.types import Receive, Scope, Send
+from fluxgate_printing.api.schemas import Done, FilesView, UploadedItem, UploadView
+from fluxgate_printing.api.views import file_item
+from fluxgate_printing.files.names import check_name
+from fluxgate_printing.service import PrintingService
+
+TEBIBYTE = 1 << 40
+_YES = frozenset({"true", "1", "yes", "on"})
+_NO = frozenset({"false", "0", "no", "off", ""})
+
+
+@get("/files", summary="Uploaded files")
+async def show(service: NamedDependency[PrintingService]) -> FilesView:
+    """Newest first."""
+    free, total = await service.space()
+    files = [file_item(file) for file in await service.catalog.list()]
+    return FilesView(files=files, free=min(free, TEBIBYTE - 1), total=min(total, TEBIBYTE - 1))
+
+
+@delete("/files/{name:str}", status_code=200, summary="Delete an uploaded file")
+async def remove(name: FromPath[str], service: NamedDependency[PrintingService]) -> Done:
+    """409 while a job that waits or prints needs it. A file that isn't there is no error: it is gone already."""
+    checked = check_name(name, service.file_settings.extensions, field="name")
+    gone = await service.delete_file(checked)
+    return Done(message=f"{checked} was deleted." if gone else f"{checked} wasn't there.", count=int(gone))
+
+
+class Upload:
+    """`POST /files/upload` as a raw ASGI app: the body goes from the socket to the disk without passing Litestar."""
+
+    def __init__(self, service: PrintingService) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """201 with what was stored; with the field `print` the files are queued, and the first starts if the printer
+        is free."""
+        result = await self._service.upload(scope, receive)
+        wanted = result.fields.get("print", "").strip().lower()
+        if wanted not in _YES | _NO:
+            raise UnprocessableError("'print' is true or false.", code="INVALID_FIELD", field="print")
+        files: dict[str, UploadedItem] = {}
+        for file in result.files:
+            item = UploadedItem(name=file.name, path=file.name, size=file.size, hash=file.sha256)
+            if wanted in _YES:
+                new = await self._service.new_job(
+                    file.name, project=result.fields.get("project_id") or None, idempotency_key=None
+                )
+                job, _, _ = await self._service.enqueue(new, start=True)
+                item.queue_id = job.fluxprint_queue_id or msgspec.UNSET
+            files[file.name] = item
+        body = msgspec.json.encode(UploadView(files=files))
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 201, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,58 @@
+"""Print jobs as the database has them, whichever backend printed them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get, patch
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from fluxgate.errors import NotFoundError
+from fluxgate_printing.api.schemas import StatusChange
+from fluxgate_printing.projects import ProjectRepository
+from fluxgate_printing.queue.reading import JobReader
+from fluxgate_printing.queue.records import JobRecord
+from fluxgate_printing.service import PrintingService
+
+Limit = Annotated[int, QueryParameter(ge=1, le=500, description="How many at most.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000, description="How many to pass over.")]
+ProjectId = Annotated[str | None, QueryParameter(max_length=255, description="A project's UUID or external id.")]
+
+
+@get("/jobs/active", summary="Jobs that wait or print")
+async def active(jobs: NamedDependency[JobReader]) -> list[JobRecord]:
+    """What prints, then what waits, in order."""
+    return await jobs.active()
+
+
+@get("/jobs/history", summary="Jobs that ended")
+async def history(
+    jobs: NamedDependency[JobReader],
+    projects: NamedDependency[ProjectRepository],
+    limit: Limit = 20,
+    offset: Offset = 0,
+    project_id: ProjectId = None,
+) -> list[JobRecord]:
+    """Latest first."""
+    project: UUID | None = None
+    if project_id is not None:
+        project = await projects.resolve(project_id)
+        if project is None:
+            raise NotFoundError(f"There is no project {project_id!r}.", code="PROJECT_NOT_FOUND", field="project_id")
+    return await jobs.history(limit, offset, project)
+
+
+@get("/jobs/{job_id:uuid}", summary="One job")
+async def one(job_id: FromPath[UUID], jobs: NamedDependency[JobReader]) -> JobRecord:
+    """Every column of its row."""
+    return await jobs.get(job_id)
+
+
+@patch("/jobs/{job_id:uuid}/status", summary="Settle a job by hand")
+async def change_status(
+    job_id: FromPath[UUID], data: JSONBody[StatusChange], service: NamedDependency[PrintingService]
+) -> JobRecord:
+    """409 for a change that the state machine doesn't allow."""
+    return await service.change_status(job_id, data.status, data.progress, data.error_message)

@@ -1,0 +1,103 @@
+"""The print queue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, delete, get, post, route
+from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
+from litestar.params import FromPath, HeaderParameter, JSONBody
+
+from fluxgate.errors import BadRequestError
+from fluxgate_printing.api.schemas import Done, QueueAdd, QueueAdded, QueueView, Reorder, StartJob
+from fluxgate_printing.api.views import queue_view
+from fluxgate_printing.service import PrintingService
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        required=False,
+        max_length=200,
+        description="A retried request with one key makes one job.",
+    ),
+]
+
+
+@get("/queue", summary="The print queue")
+async def show(service: NamedDependency[PrintingService]) -> QueueView:
+    """What prints, then what waits, in order."""
+    return queue_view(await service.jobs.active(), await service.jobs.counts())
+
+
+@post("/queue", summary="Put a file in the print queue")
+async def add(
+    data: JSONBody[QueueAdd], service: NamedDependency[PrintingService], idempotency_key: IdempotencyKey = None
+) -> QueueAdded:
+    """404 when there is no such file. With `print` it starts at once if the printer is free."""
+    new = await service.new_job(data.filename, project=data.project_id, idempotency_key=idempotency_key)
+    new = msgspec.structs.replace(
+        new,
+        priority=data.priority,
+        print_settings=data.print_settings,
+        material_type=data.material_type,
+        material_color=data.material_color,
+        notes=data.notes,
+    )
+    queued, started, waiting = await service.enqueue(new, start=data.print)
+    number = queued.fluxprint_queue_id or 0
+    return QueueAdded(
+        queue_id=number,
+        id=number,
+        job_id=str(queued.id),
+        filename=queued.file_name,
+        position=0 if started else await service.position(queued),
+        status=queued.status,
+        started=started,
+        waiting=waiting,
+    )
+
+
+@delete("/queue", status_code=200, summary="Clear the print queue")
+async def clear(service: NamedDependency[PrintingService]) -> Done:
+    """Cancels every job that waits; what prints goes on."""
+    gone = await service.jobs.cancel_all_queued()
+    return Done(message=f"{len(gone)} job(s) were taken out of the queue.", count=len(gone))
+
+
+@delete("/queue/{queue_id:int}", status_code=200, summary="Take a job out of the print queue")
+async def remove(queue_id: FromPath[int], service: NamedDependency[PrintingService]) -> Done:
+    """409 while it prints."""
+    gone = await service.remove(queue_id)
+    return Done(message=f"{gone.file_name} was taken out of the queue.")
+
+
+@route("/queue/reorder", http_method=[HttpMethod.PUT, HttpMethod.POST], status_code=200, summary="Change the order")
+async def reorder(data: JSONBody[Reorder], service: NamedDependency[PrintingService]) -> QueueView:
+    """All or nothing; jobs that aren't named keep their order around those that are."""
+    await service.jobs.reorder([(item.id, item.position) for item in data.items])
+    return queue_view(await service.jobs.active(), await service.jobs.counts())
+
+
+@post("/queue/{queue_id:int}/start", status_code=200, summary="Start a queued job")
+async def start(
+    queue_id: FromPath[int], request: Request[Any, Any, Any], service: NamedDependency[PrintingService]
+) -> QueueAdded:
+    """409 while the printer is busy, 503 while it is offline. The body may be empty."""
+    body = await request.body()
+    try:
+        wanted = msgspec.json.decode(body, type=StartJob) if body.strip() else StartJob()
+    except msgspec.DecodeError as error:
+        raise BadRequestError(str(error), code="INVALID_REQUEST", field="body") from None
+    begun = await service.start(queue_id, wanted.printer)
+    return QueueAdded(
+        queue_id=queue_id,
+        id=queue_id,
+        job_id=str(begun.id),
+        filename=begun.file_name,
+        position=0,
+        status=begun.status,
+        started=True,
+    )

@@ -1,0 +1,187 @@
+"""The `native` backend put together: printers, cameras, queue, files, and the routes over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from fluxgate.errors import PluginError
+from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
+from fluxgate.types import Receive, Scope, Send
+from fluxgate_printing.api import files, jobs, printer, queue
+from fluxgate_printing.camera import Camera
+from fluxgate_printing.files.catalog import FileRepository
+from fluxgate_printing.files.store import FileStore
+from fluxgate_printing.printers.base import PrinterDriver
+from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
+from fluxgate_printing.printers.supervisor import Supervisor
+from fluxgate_printing.projects import ProjectRepository
+from fluxgate_printing.queue.lane import Content, PrinterLane
+from fluxgate_printing.queue.records import JobRecord
+from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.service import PrintingService
+from fluxgate_printing.settings import OctoPrintSettings, PrinterSettings, PrintingSettings, VirtualPrinterSettings
+from fluxgate_printing.test_picture import TestPicture
+
+HANDLERS = (
+    printer.status,
+    printer.job,
+    printer.temperature,
+    printer.cancel,
+    printer.pause,
+    printer.resume,
+    queue.show,
+    queue.add,
+    queue.clear,
+    queue.remove,
+    queue.reorder,
+    queue.start,
+    files.show,
+    files.remove,
+    jobs.active,
+    jobs.history,
+    jobs.one,
+    jobs.change_status,
+)
+VIRTUAL_POLL = 0.5
+
+
+class NativeBackend:
+    """Declared without side effects; `running()` provides the service, and takes it away again."""
+
+    def __init__(self, settings: PrintingSettings) -> None:
+        self._settings = settings
+        self._printers = effective_printers(settings)
+        self._default = default_printer(settings)
+        self._service: PrintingService | None = None
+
+    @property
+    def service(self) -> PrintingService:
+        """The running service; PluginError before it runs, which the gateway doesn't let a request see."""
+        if self._service is None:
+            raise PluginError("the printing service isn't running")
+        return self._service
+
+    @property
+    def streams(self) -> tuple[StreamRoute, ...]:
+        """Camera and upload: bodies that pass through without Litestar."""
+        return (
+            StreamRoute(
+                path="/camera/stream",
+                app=self._camera_stream,
+                name="camera_stream",
+                summary="The camera, live, as MJPEG",
+            ),
+            StreamRoute(
+                path="/camera/snapshot",
+                app=self._camera_snapshot,
+                name="camera_snapshot",
+                summary="One JPEG of the camera",
+            ),
+            StreamRoute(
+                path="/files/upload",
+                app=self._upload,
+                methods=frozenset({"POST"}),
+                name="file_upload",
+                summary="Upload G-code files, as multipart/form-data",
+            ),
+        )
+
+    @property
+    def checks(self) -> tuple[HealthCheck, ...]:
+        """Health of the printers."""
+        return (HealthCheck(name="printers", check=self._check_printers, interval=1.0),)
+
+    @asynccontextmanager
+    async def running(self, context: PluginContext) -> AsyncIterator[None]:
+        """Start store, printers and queue; stop them in reverse order. Printers go on printing."""
+        if context.database is None:
+            raise PluginError("the printing plugin needs its database")
+        repository = JobRepository(context.database)
+        catalog = FileRepository(context.database)
+        store = FileStore(context.data_dir / "files")
+        await store.start()
+        content = _content(catalog, store)
+        async with AsyncExitStack() as stack:
+            lanes: dict[str, PrinterLane] = {}
+            cameras: dict[str, Camera] = {}
+            for name, settings in self._printers.items():
+                driver = make_driver(name, settings, context.data_dir)
+                supervisor = Supervisor(name, driver, _poll_interval(settings))
+                stack.push_async_callback(supervisor.aclose)
+                lane = PrinterLane(supervisor, repository, content)
+                stack.push_async_callback(lane.aclose)
+                camera = _camera(settings, driver, supervisor)
+                stack.push_async_callback(camera.aclose)
+                lanes[name] = lane
+                cameras[name] = camera
+            self._service = PrintingService(
+                lanes=lanes,
+                cameras=cameras,
+                default=self._default,
+                jobs=repository,
+                catalog=catalog,
+                projects=ProjectRepository(context.database),
+                store=store,
+                files=self._settings.files,
+            )
+            for lane in lanes.values():
+                await lane.start()
+                lane.supervisor.start()
+            try:
+                yield
+            finally:
+                self._service = None
+
+    async def _check_printers(self) -> CheckResult:
+        return await self.service.check_printers()
+
+    async def _camera_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        service = self.service
+        await service.cameras[service.default].stream(scope, receive, send)
+
+    async def _camera_snapshot(self, scope: Scope, receive: Receive, send: Send) -> None:
+        service = self.service
+        await service.cameras[service.default].snapshot(scope, receive, send)
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await files.Upload(self.service)(scope, receive, send)
+
+
+def _content(catalog: FileRepository, store: FileStore) -> Content:
+    async def content(job: JobRecord) -> Path:
+        file = await catalog.get(job.file_id) if job.file_id is not None else None
+        if file is None:
+            raise FileNotFoundError(f"the file {job.file_name!r} is gone")
+        return store.path(file.sha256)
+
+    return content
+
+
+def _poll_interval(settings: PrinterSettings) -> float:
+    return settings.poll_interval if isinstance(settings, OctoPrintSettings) else VIRTUAL_POLL
+
+
+def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor) -> Camera:
+    configured = settings.camera_url
+    if configured is not None:
+
+        async def fixed() -> str | None:
+            return configured
+
+        return Camera(fixed, name=supervisor.name)
+    if isinstance(settings, VirtualPrinterSettings):
+        return Camera(TestPicture(caption=lambda: _caption(supervisor)), name=supervisor.name)
+    return Camera(driver.camera_url, name=supervisor.name)
+
+
+def _caption(supervisor: Supervisor) -> list[str]:
+    state = supervisor.state
+    lines = [f"{supervisor.name}: {state.text}"]
+    for heater, temperature in state.temperature.items():
+        if temperature.actual is not None:
+            lines.append(f"{heater} {temperature.actual:.0f} / {temperature.target or 0:.0f} °C")
+    if state.file is not None and state.completion is not None:
+        lines.append(f"{state.file} {state.completion:.0f} %")
+    return lines

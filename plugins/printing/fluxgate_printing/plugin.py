@@ -1,0 +1,87 @@
+"""The hook implementations: the plugin's table of contents."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from litestar import Router
+from litestar.di import Provide
+
+from fluxgate.hookspecs import hookimpl
+from fluxgate.plugin import PluginSettings, PluginSpec
+from fluxgate_printing.fluxprint import fluxprint_gate, fluxprint_upstream, proxy_routes
+from fluxgate_printing.native import HANDLERS as NATIVE_HANDLERS
+from fluxgate_printing.native import NativeBackend
+from fluxgate_printing.proxied import HANDLERS as PROXIED_HANDLERS
+from fluxgate_printing.proxied import FluxPrintBackend
+from fluxgate_printing.settings import ENVIRONMENT, PrintingSettings
+
+TITLE = "3D printing"
+PICCOLO_APP = "fluxgate_printing.piccolo_app"
+EXAMPLES = (
+    "curl {base}/api/printing/status",
+    "printf 'G28\\nM104 S60\\nG1 X100 F600\\nG4 S30\\n' > first.gcode"
+    " && curl -F files=@first.gcode -F print=true {base}/api/printing/files/upload",
+    "curl {base}/api/printing/camera/snapshot -o picture.jpg  # it moves at {base}/api/printing/camera/stream",
+)
+
+
+@hookimpl
+def fluxgate_settings() -> PluginSettings:
+    """`[plugins.printing]`."""
+    return PluginSettings(type=PrintingSettings, environment=ENVIRONMENT)
+
+
+@hookimpl
+def fluxgate_plugin(settings: PrintingSettings) -> PluginSpec:
+    """Printing, on the backend that the settings choose."""
+    return _proxied(settings) if settings.uses_fluxprint else _native(settings)
+
+
+def _native(settings: PrintingSettings) -> PluginSpec:
+    backend = NativeBackend(settings)
+    router = Router(
+        path="/",
+        route_handlers=list(NATIVE_HANDLERS),
+        dependencies={
+            "service": Provide(lambda: backend.service, sync_to_thread=False),
+            "jobs": Provide(lambda: backend.service.jobs, sync_to_thread=False),
+            "projects": Provide(lambda: backend.service.projects, sync_to_thread=False),
+        },
+    )
+    return PluginSpec(
+        title=TITLE,
+        version=version("fluxgate-printing"),
+        handlers=(router,),
+        streams=backend.streams,
+        health_checks=backend.checks,
+        health_gates=(fluxprint_gate(settings.fluxprint),),
+        piccolo_app=PICCOLO_APP,
+        lifespan=backend.running,
+        examples=EXAMPLES,
+    )
+
+
+def _proxied(settings: PrintingSettings) -> PluginSpec:
+    backend = FluxPrintBackend(settings)
+    router = Router(
+        path="/",
+        route_handlers=list(PROXIED_HANDLERS),
+        dependencies={
+            "jobs": Provide(lambda: backend.jobs, sync_to_thread=False),
+            "projects": Provide(lambda: backend.projects, sync_to_thread=False),
+        },
+    )
+    return PluginSpec(
+        title=f"{TITLE} (FluxPrint)",
+        version=version("fluxgate-printing"),
+        upstreams=(fluxprint_upstream(settings.fluxprint),),
+        proxy_routes=proxy_routes(settings, backend.record),
+        handlers=(router,),
+        streams=backend.streams,
+        health_checks=backend.checks,
+        health_gates=(fluxprint_gate(settings.fluxprint),),
+        piccolo_app=PICCOLO_APP,
+        lifespan=backend.running,
+        examples=EXAMPLES[:1] + EXAMPLES[2:],
+    )

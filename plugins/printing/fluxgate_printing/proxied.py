@@ -1,0 +1,114 @@
+"""The `fluxprint` backend put together: forwarded routes, the shared camera, and the record of accepted jobs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
+
+import httpx
+
+from fluxgate.errors import PluginError
+from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
+from fluxgate.types import Receive, Scope, Send
+from fluxgate_printing.api import jobs
+from fluxgate_printing.camera import Camera
+from fluxgate_printing.fluxprint import DEFAULT_URL, UPSTREAM, fluxprint_check
+from fluxgate_printing.journal import AcceptedJob
+from fluxgate_printing.projects import ProjectRepository
+from fluxgate_printing.queue.records import NewJob
+from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.recorder import AcceptedJobs
+from fluxgate_printing.settings import PrintingSettings
+
+T = TypeVar("T")
+HANDLERS = (jobs.active, jobs.history, jobs.one)
+
+
+class FluxPrintBackend:
+    """Declared without side effects; `running()` provides recorder and camera, and takes them away again."""
+
+    def __init__(self, settings: PrintingSettings) -> None:
+        self._settings = settings
+        self._jobs: JobRepository | None = None
+        self._projects: ProjectRepository | None = None
+        self._recorder: AcceptedJobs | None = None
+        self._camera: Camera | None = None
+        self._client: httpx.AsyncClient | None = None
+
+    @property
+    def jobs(self) -> JobRepository:
+        """The recorded jobs; PluginError before the backend runs."""
+        return _running(self._jobs)
+
+    @property
+    def projects(self) -> ProjectRepository:
+        """Projects by either id; PluginError before the backend runs."""
+        return _running(self._projects)
+
+    @property
+    def streams(self) -> tuple[StreamRoute, ...]:
+        """The camera: one upstream stream, however many watch."""
+        return (
+            StreamRoute(
+                path="/camera/stream", app=self._stream, name="camera_stream", summary="The camera, live, as MJPEG"
+            ),
+            StreamRoute(
+                path="/camera/snapshot", app=self._snapshot, name="camera_snapshot", summary="One JPEG of the camera"
+            ),
+        )
+
+    @property
+    def checks(self) -> tuple[HealthCheck, ...]:
+        """Health of the service, and of the record."""
+        return (
+            HealthCheck(name="fluxprint", check=self._check_service),
+            HealthCheck(name="accepted-jobs", check=lambda: _running(self._recorder).check(), interval=1.0),
+        )
+
+    async def record(self, job: AcceptedJob) -> None:
+        """Record one accepted job; never raises for what can be made good later."""
+        await _running(self._recorder).record(job)
+
+    @asynccontextmanager
+    async def running(self, context: PluginContext) -> AsyncIterator[None]:
+        """Open journal and camera; close them in reverse order."""
+        if context.database is None:
+            raise PluginError("the printing plugin needs its database")
+        self._jobs = JobRepository(context.database)
+        self._projects = ProjectRepository(context.database)
+        self._client = context.clients[UPSTREAM]
+        async with AsyncExitStack() as stack:
+            self._recorder = await stack.enter_async_context(
+                AcceptedJobs(context.data_dir / "accepted-jobs", self._write)
+            )
+            self._camera = Camera(self._camera_url, name="fluxprint")
+            stack.push_async_callback(self._camera.aclose)
+            yield
+
+    async def _write(self, job: AcceptedJob) -> None:
+        project = await self.projects.resolve(job.project_id) if job.project_id is not None else None
+        metadata = {**job.metadata, "source": job.source}
+        if job.project_id is not None and project is None:
+            metadata["project"] = job.project_id
+        new = NewJob(file_name=job.file_name, project_id=project, print_settings=job.print_settings, metadata=metadata)
+        await self.jobs.record_accepted(job.queue_id, new, entry_id=job.entry_id, accepted_at=job.accepted_at)
+
+    async def _camera_url(self) -> str | None:
+        configured = self._settings.octoprint.camera_url
+        return configured or (self._settings.fluxprint.url or DEFAULT_URL).rstrip("/") + "/api/camera/stream"
+
+    async def _check_service(self) -> CheckResult:
+        return await fluxprint_check(_running(self._client))
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _running(self._camera).stream(scope, receive, send)
+
+    async def _snapshot(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _running(self._camera).snapshot(scope, receive, send)
+
+
+def _running(part: T | None) -> T:
+    if part is None:
+        raise PluginError("the printing backend isn't running")
+    return part

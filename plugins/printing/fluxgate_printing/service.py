@@ -1,0 +1,202 @@
+"""The native backend: what FluxPrint would do, done here. Puts store, catalog, queue and printers together; HTTP is
+`api/`'s business."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from uuid import UUID
+
+import msgspec
+
+from fluxgate.errors import ConflictError, NotFoundError, ProblemError, UnprocessableError
+from fluxgate.plugin import CheckResult
+from fluxgate.types import Receive, Scope
+from fluxgate_printing.camera import Camera
+from fluxgate_printing.files.catalog import FileRecord, FileRepository
+from fluxgate_printing.files.gcode_metadata import GcodeMetadata, read_metadata
+from fluxgate_printing.files.names import check_name
+from fluxgate_printing.files.store import FileStore
+from fluxgate_printing.files.upload import UploadedFile, UploadResult, receive_upload
+from fluxgate_printing.models import PrinterState
+from fluxgate_printing.printers.supervisor import Supervisor
+from fluxgate_printing.projects import ProjectRepository
+from fluxgate_printing.queue.lane import PrinterLane
+from fluxgate_printing.queue.records import JobRecord, NewJob
+from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.settings import FileSettings
+
+log = logging.getLogger(__name__)
+
+
+class PrintingService:
+    """One per process. `lanes` by printer name; `default` is the printer that the eight routes speak of."""
+
+    def __init__(
+        self,
+        *,
+        lanes: dict[str, PrinterLane],
+        cameras: dict[str, Camera],
+        default: str,
+        jobs: JobRepository,
+        catalog: FileRepository,
+        projects: ProjectRepository,
+        store: FileStore,
+        files: FileSettings,
+    ) -> None:
+        self.lanes = lanes
+        self.cameras = cameras
+        self.default = default
+        self.jobs = jobs
+        self.catalog = catalog
+        self.projects = projects
+        self.store = store
+        self.file_settings = files
+
+    # -- printers
+
+    def lane(self, printer: str | None = None) -> PrinterLane:
+        """The lane of a printer; NotFoundError PRINTER_NOT_FOUND."""
+        lane = self.lanes.get(printer or self.default)
+        if lane is None:
+            known = ", ".join(self.lanes)
+            raise NotFoundError(f"There is no printer {printer!r} (there are: {known}).", code="PRINTER_NOT_FOUND")
+        return lane
+
+    def supervisor(self, printer: str | None = None) -> Supervisor:
+        """The supervisor of a printer; NotFoundError PRINTER_NOT_FOUND."""
+        return self.lane(printer).supervisor
+
+    def state(self, printer: str | None = None) -> PrinterState:
+        """What the printer was last seen doing."""
+        return self.supervisor(printer).state
+
+    async def check_printers(self) -> CheckResult:
+        """Health: down printers degrade the plugin, never more: the queue and the files still work."""
+        offline = [name for name, lane in self.lanes.items() if lane.supervisor.state.status == "offline"]
+        failed = [name for name, lane in self.lanes.items() if lane.supervisor.state.status == "error"]
+        if not offline and not failed:
+            return CheckResult(status="up", detail=f"{len(self.lanes)} printer(s)")
+        texts = [f"offline: {', '.join(offline)}"] if offline else []
+        texts += [f"error: {', '.join(failed)}"] if failed else []
+        return CheckResult(status="degraded", detail="; ".join(texts))
+
+    # -- queue
+
+    async def enqueue(self, new: NewJob, *, start: bool) -> tuple[JobRecord, bool, str | None]:
+        """Put a file in the queue; the job, whether it goes to the printer now, and why it doesn't if that was asked
+        for.
+
+        Raises UnprocessableError or UnsupportedMediaError for the name, NotFoundError FILE_NOT_FOUND.
+        """
+        job, created = await self.jobs.enqueue(new)
+        if not start or (not created and job.status != "queued"):
+            return job, job.status == "printing", None
+        try:
+            return await self.lane().print(job), True, None
+        except ProblemError as problem:
+            return job, False, problem.message
+
+    async def new_job(self, filename: str, *, project: str | None, idempotency_key: str | None) -> NewJob:
+        """A job for a file in the catalog, with what is known of the file."""
+        file = await self.file(filename)
+        project_id: UUID | None = None
+        if project is not None:
+            project_id = await self.projects.resolve(project)
+            if project_id is None:
+                raise NotFoundError(f"There is no project {project!r}.", code="PROJECT_NOT_FOUND", field="project_id")
+        estimated = file.analysis.get("estimated_time") if file.analysis else None
+        return NewJob(
+            file_name=file.name,
+            file_id=file.id,
+            file_path=file.name,
+            project_id=project_id,
+            estimated_time=round(estimated) if isinstance(estimated, int | float) else None,
+            idempotency_key=idempotency_key,
+        )
+
+    async def position(self, job: JobRecord) -> int:
+        """Where a job stands among those that wait, from 1; 0 if it doesn't wait."""
+        waiting = [each.id for each in await self.jobs.queue()]
+        return waiting.index(job.id) + 1 if job.id in waiting else 0
+
+    async def start(self, queue_id: int, printer: str | None = None) -> JobRecord:
+        """Start a waiting job by hand."""
+        job = await self.job_in_queue(queue_id)
+        if job.status != "queued":
+            raise ConflictError(f"Job {queue_id} is {job.status}.", code="JOB_NOT_QUEUED")
+        return await self.lane(printer).print(job)
+
+    async def remove(self, queue_id: int) -> JobRecord:
+        """Take a job out of the queue. One that prints is refused; one whose outcome is unknown is settled as
+        canceled."""
+        job = await self.job_in_queue(queue_id)
+        if job.status == "printing" and not job.outcome_unknown:
+            raise ConflictError(
+                f"Job {queue_id} is printing; cancel the print with POST /job/cancel.", code="JOB_PRINTING"
+            )
+        canceled = await self.jobs.cancel(job.id)
+        if job.printer_name in self.lanes:
+            await self.lanes[job.printer_name].let_go(job.id)
+        return canceled
+
+    async def change_status(
+        self, job_id: UUID, status: str, progress: float | None, error_message: str | None
+    ) -> JobRecord:
+        """Settle a job by hand; the state machine decides what is allowed (409)."""
+        before = await self.jobs.get(job_id)
+        job = await self.jobs.update_status(job_id, status, progress=progress, error_message=error_message)
+        if status != "printing" and before.printer_name in self.lanes:
+            await self.lanes[before.printer_name].let_go(job_id)
+        return job
+
+    async def job_in_queue(self, queue_id: int) -> JobRecord:
+        """A job by its number in the queue; NotFoundError JOB_NOT_FOUND."""
+        job = await self.jobs.by_queue_id(queue_id)
+        if job is None:
+            raise NotFoundError(f"There is no job {queue_id} in the queue.", code="JOB_NOT_FOUND", field="id")
+        return job
+
+    # -- files
+
+    async def file(self, name: str) -> FileRecord:
+        """A file of the catalog; NotFoundError FILE_NOT_FOUND."""
+        checked = check_name(name, self.file_settings.extensions, field="filename")
+        file = await self.catalog.get_by_name(checked)
+        if file is None:
+            raise NotFoundError(f"There is no file {checked!r}.", code="FILE_NOT_FOUND", field="filename")
+        return file
+
+    async def upload(self, scope: Scope, receive: Receive) -> UploadResult:
+        """Take an upload in, and its files into the catalog."""
+        result = await receive_upload(scope, receive, self.store, self.file_settings)
+        if len({file.name for file in result.files}) != len(result.files):
+            raise UnprocessableError("Two files of the upload have one name.", code="FILE_TWICE", field="files")
+        for file in result.files:
+            await self._catalogue(file)
+        return result
+
+    async def _catalogue(self, file: UploadedFile) -> None:
+        try:
+            metadata = await asyncio.to_thread(read_metadata, file.path)
+        except OSError:
+            metadata = GcodeMetadata()
+        await self.catalog.add(
+            name=file.name, sha256=file.sha256, size=file.size, analysis=msgspec.to_builtins(metadata)
+        )
+
+    async def delete_file(self, name: str) -> bool:
+        """Remove a file, and its bytes if nothing else has them; False if it wasn't there. ConflictError
+        FILE_IN_USE."""
+        gone = await self.catalog.remove(name)
+        if gone is None:
+            return False
+        if not await self.catalog.is_needed(gone.sha256):
+            await self.store.delete(gone.sha256)
+        return True
+
+    async def space(self) -> tuple[int, int]:
+        """Free and total bytes where files are stored."""
+        usage = await asyncio.to_thread(shutil.disk_usage, self.store.root)
+        return usage.free, usage.total
