@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -107,7 +108,7 @@ class OctoPrintServer:
 
     def start(self, timeout: float = 60.0) -> None:
         """Start the server and wait until its printer is connected."""
-        command = [
+        command: list[str | Path] = [
             octoprint_executable(),
             "serve",
             "--iknowwhatimdoing",
@@ -161,7 +162,7 @@ class OctoPrintServer:
             self.start()
         self._idle()
         for file in self.request("GET", "/api/files").json()["files"]:
-            self.request("DELETE", f"/api/files/local/{file['path']}").raise_for_status()
+            self.request("DELETE", f"/api/files/local/{quote(file['path'])}").raise_for_status()
 
     def _idle(self) -> None:
         deadline = time.monotonic() + 30

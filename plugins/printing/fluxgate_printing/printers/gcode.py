@@ -5,8 +5,9 @@ Anything at all may be in a file; nothing in it raises.
 
 from __future__ import annotations
 
-import math
 import re
+import string
+from functools import lru_cache
 from typing import BinaryIO
 
 import msgspec
@@ -17,6 +18,8 @@ MAX_LINE = 4096
 _WORD = re.compile(rb"([A-Za-z])[ \t]*([-+]?(?:\d+\.?\d*|\.\d+))?")
 _BRACKETS = re.compile(rb"\([^)]*\)?")
 _CODE = re.compile(rb"0*(\d{1,5})(?:\.(\d{1,2}))?")
+
+_LETTERS = {letter.encode("ascii"): letter.upper() for letter in string.ascii_letters}
 
 # their arguments are text, in which "G1" means nothing
 _TEXT_COMMANDS = frozenset({"M16", "M23", "M28", "M30", "M32", "M36", "M117", "M118", "M928"})
@@ -52,24 +55,26 @@ def parse_line(line: bytes) -> Command | None:
             return None
         text = text[number.end() :].lstrip()
     first = _WORD.match(text)
-    if first is None or first[2] is None or (letter := first[1].upper()) not in {b"G", b"M", b"T"}:
+    if first is None or first[2] is None or (code := _code(first[1], first[2])) is None:
         return None
-    number = _CODE.fullmatch(first[2])
-    if number is None:
-        return None
-    code = (letter + number[1] + (b"." + number[2] if number[2] else b"")).decode("ascii")
     if code in _TEXT_COMMANDS:
         return Command(code, {})
-    return Command(
-        code, {word[1].decode("ascii").upper(): _number(word[2]) for word in _WORD.finditer(text, first.end())}
-    )
+    return Command(code, {_LETTERS[letter]: _number(value) for letter, value in _WORD.findall(text, first.end())})
 
 
-def _number(text: bytes | None) -> float | None:
-    if text is None:
+@lru_cache(maxsize=1024)
+def _code(letter: bytes, number: bytes) -> str | None:
+    digits = _CODE.fullmatch(number)
+    if digits is None or _LETTERS[letter] not in {"G", "M", "T"}:
+        return None
+    return f"{_LETTERS[letter]}{digits[1].decode('ascii')}" + (f".{digits[2].decode('ascii')}" if digits[2] else "")
+
+
+def _number(text: bytes) -> float | None:
+    if not text:
         return None
     value = float(text)
-    return value if math.isfinite(value) else None
+    return value if abs(value) < 1e9 else None  # beyond it, sums would reach infinity
 
 
 class GcodeReader:

@@ -68,6 +68,8 @@ class Machine:
 
     def advance(self, seconds: float) -> None:
         """Let time pass for the heaters."""
+        if seconds <= 0:
+            return
         self.tool.advance(seconds)
         self.bed.advance(seconds)
 
@@ -113,18 +115,24 @@ class Machine:
     def _move(self, command: Command) -> float:
         if (feedrate := command.value("F")) is not None and feedrate > 0:
             self._feedrate = feedrate
-        by = dict.fromkeys("XYZE", 0.0)
-        for axis, at in self._at.items():
-            if (to := command.value(axis)) is not None:
-                absolute = self._absolute_e if axis == "E" else self._absolute
-                by[axis] = to - at if absolute else to
-                self._at[axis] = at + by[axis]
-        self.filament += by["E"]
-        flat = math.hypot(by["X"], by["Y"])
+        x = self._shift(command, "X", absolute=self._absolute)
+        y = self._shift(command, "Y", absolute=self._absolute)
+        z = self._shift(command, "Z", absolute=self._absolute)
+        e = self._shift(command, "E", absolute=self._absolute_e)
+        self.filament += e
+        flat = math.hypot(x, y)
         if command.code in {"G2", "G3"}:
-            flat = _arc(command, by["X"], by["Y"]) or flat
-        distance = math.hypot(flat, by["Z"]) or abs(by["E"])
+            flat = _arc(command, x, y) or flat
+        distance = math.hypot(flat, z) or abs(e)
         return distance / (self._feedrate / 60)
+
+    def _shift(self, command: Command, axis: str, *, absolute: bool) -> float:
+        to = command.value(axis)
+        if to is None:
+            return 0.0
+        by = to - self._at[axis] if absolute else to
+        self._at[axis] += by
+        return by
 
 
 def _set(heater: Heater, command: Command) -> float:

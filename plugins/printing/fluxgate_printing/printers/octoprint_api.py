@@ -129,7 +129,10 @@ class OctoPrintApi:
                 content=_parts(head, file, tail),
                 timeout=httpx.Timeout(self._timeout, read=max(self._timeout, UPLOAD_SILENCE)),
             )
-            return await self._send(request, once=False)
+            try:
+                return await self._send(request, once=False)
+            except OSError as exc:
+                raise PrinterRejectedError("The file to print can't be read.") from exc
 
     async def _send(self, request: httpx.Request, *, once: bool) -> Answer:
         try:

@@ -10,7 +10,7 @@ import msgspec
 from fluxgate_printing.printers.gcode import GcodeReader
 from fluxgate_printing.printers.machine import Machine
 
-ANALYSED = 16 * 1024**2  # bytes; a longer file's time is extrapolated
+ANALYSED = 4 * 1024**2  # bytes, about a second of work; a longer file's time is extrapolated
 COMMANDS_AT_ONCE = 5000  # about 20 ms of work
 
 

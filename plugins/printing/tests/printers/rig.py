@@ -34,6 +34,10 @@ class Rig(msgspec.Struct, frozen=True):
 
     async def until(self, condition: Callable[[PrinterState], bool], timeout: float = 15) -> PrinterState:
         """The first state read that meets the condition."""
+        return (await self.states_until(condition, timeout))[-1]
+
+    async def states_until(self, condition: Callable[[PrinterState], bool], timeout: float = 15) -> list[PrinterState]:
+        """All states read up to the first that meets the condition."""
         seen: list[PrinterState] = []
 
         async def met() -> bool:
@@ -41,7 +45,7 @@ class Rig(msgspec.Struct, frozen=True):
             return condition(seen[-1])
 
         await eventually(met, timeout)
-        return seen[-1]
+        return seen
 
     async def until_status(self, status: str) -> PrinterState:
         return await self.until(lambda state: state.status == status)

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.base import PrinterBusyError, PrinterRejectedError
 
 from plugins.printing.tests.printers.rig import Rig
@@ -36,8 +35,7 @@ async def test_an_idle_printer(rig: Rig) -> None:
 
 async def test_a_print_goes_from_start_to_completion(rig: Rig) -> None:
     stored = await start(rig, rig.short)
-    states: list[PrinterState] = []
-    await rig.until(lambda state: bool(states.append(state) or (state.status == "idle" and state.completion == 100)))
+    states = await rig.states_until(lambda state: state.status == "idle" and state.completion == 100)
     last = states.pop()
     assert {"printing"} <= {state.status for state in states} <= {"printing", "finishing"}
     progress = [state.completion or 0.0 for state in states]

@@ -70,8 +70,7 @@ async def test_a_lost_printer_and_its_return(
         with pytest.raises(PrinterOfflineError if status == "offline" else PrinterBusyError):
             await refused()
     await real.driver.connect()
-    seen: set[str] = set()
-    await real.until(lambda state: bool(seen.add(state.status) or state.status == "idle"))
+    seen = {state.status for state in await real.states_until(lambda state: state.status == "idle")}
     assert seen <= {status, "offline", "connecting", "idle"}
     await real.driver.start(stored)
     await real.until_status("printing")

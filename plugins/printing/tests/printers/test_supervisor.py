@@ -92,9 +92,10 @@ async def test_refresh_shows_a_commands_effect(driver: Troubled, supervise: Supe
     path = tmp_path / "file"
     path.write_bytes(b"G4 S1\n" * 100_000)
     await driver.start(await driver.upload("part.gcode", path))
-    assert supervisor.state.status == "idle"
-    assert (await supervisor.refresh()).status == "printing"
-    assert supervisor.state.status == "printing"
+    before = supervisor.state
+    after = await supervisor.refresh()
+    assert (before.status, after.status) == ("idle", "printing")
+    assert supervisor.state == after
 
 
 async def test_many_refreshes_share_a_read_that_began_after_them(driver: Troubled, supervise: Supervise) -> None:

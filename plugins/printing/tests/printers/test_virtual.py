@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +42,10 @@ async def start(rig: Rig, content: bytes) -> str:
     return stored
 
 
+def printed(state: PrinterState, seconds: float) -> bool:
+    return bool(state.print_time == pytest.approx(seconds))
+
+
 def test_a_heater_nears_its_target_and_never_passes_it() -> None:
     heater = Heater(heating=20, cooling=60)
     heater.target = 200
@@ -73,8 +78,7 @@ def test_time_to_is_when_it_is_there() -> None:
 async def test_it_heats_then_prints_then_cools(tmp_path: Path) -> None:
     rig = printer(tmp_path, speed_factor=600)
     await start(rig, CUBE)
-    states: list[PrinterState] = []
-    await rig.until(lambda state: bool(states.append(state) or (state.status == "idle" and state.completion == 100)))
+    states = await rig.states_until(lambda state: state.status == "idle" and state.completion == 100)
     heating = [state.temperature["tool0"].actual or 0 for state in states if (state.completion or 0) < 5]
     assert len(heating) > 3
     assert heating == sorted(heating)
@@ -105,7 +109,7 @@ async def test_the_speed_factor_is_simulated_seconds_per_second(tmp_path: Path) 
     await start(rig, WAITING)
     for seconds in (50.0, 250.0, 500.0):
         now += (seconds - ((await driver.read_state()).print_time or 0)) / 50
-        state = await rig.until(lambda state, seconds=seconds: state.print_time == pytest.approx(seconds))
+        state = await rig.until(partial(printed, seconds=seconds))
         assert state.print_time_left == pytest.approx(1000 - seconds)
         assert state.completion == pytest.approx(seconds / 10, abs=0.2)
     await driver.aclose()
@@ -116,8 +120,7 @@ async def test_the_speed_factor_is_simulated_seconds_per_second(tmp_path: Path) 
 async def test_failures(tmp_path: Path, fail: Literal["thermal", "disconnect"], status: str, at: float) -> None:
     rig = printer(tmp_path, 5000, fail, at)
     stored = await start(rig, WAITING)
-    seen: list[PrinterState] = []
-    await rig.until(lambda state: bool(seen.append(state) or state.status == status))
+    seen = await rig.states_until(lambda state: state.status == status)
     assert all((state.completion or 0) <= at + 0.2 for state in seen)
     state = await rig.driver.read_state()
     assert state.error
@@ -146,7 +149,7 @@ async def test_two_starts_at_once_start_one(tmp_path: Path) -> None:
     path.write_bytes(WAITING)
     names = [await rig.driver.upload(name, path) for name in ("a.gcode", "b.gcode")]
     outcomes = await asyncio.gather(*(rig.driver.start(name) for name in names), return_exceptions=True)
-    assert sorted(type(outcome) for outcome in outcomes if outcome) == [PrinterBusyError]
+    assert [type(outcome) for outcome in outcomes if outcome] == [PrinterBusyError]
     await rig.driver.aclose()
 
 
