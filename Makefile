@@ -16,7 +16,7 @@ LINTED := fluxgate plugins tests benchmarks
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format lock wheels bench docs clean
+.PHONY: help setup run test lint format lock wheels smoke bench docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ wheels: setup ## Build both wheels into dist/
 
 docs: setup ## Write the generated parts of docs/
 	$(BIN)/python -m fluxgate.settings.reference > docs/configuration.md
+
+smoke: wheels ## Install both wheels into a new environment and run them in an empty folder
+	$(BIN)/python tests/wheel_smoke.py dist
 
 bench: setup ## Measure against nginx and Express (ARGS: see benchmarks/)
 	@PYTHON=$(BIN)/python tests/install-services --benchmarks

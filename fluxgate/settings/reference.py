@@ -87,13 +87,17 @@ def _tables(top: TableDoc) -> Iterator[str]:
         yield f"{table.text}\n"
         if not table.keys:
             continue
-        yield "| key | value | default | |"
-        yield "| --- | --- | --- | --- |"
+        explained = any(key.text for key in table.keys)
+        yield _row("key", "value", "default", *([""] if explained else []))
+        yield _row(*["---"] * (4 if explained else 3))
         for key in table.keys:
             default = f"`{key.default}`" if key.default is not None else ("required" if key.required else "not set")
-            cells = (f"`{key.name}`", key.kind, default, key.text)
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+            yield _row(f"`{key.name}`", key.kind, default, *([key.text] if explained else []))
         yield ""
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _variables(variables: dict[str, str]) -> Iterator[str]:
