@@ -17,13 +17,13 @@ def _read_only(*_: Any, **__: Any) -> NoReturn:
     raise TypeError("this is a view: it can't be written to")
 
 
-class _View(Table, tags=["view"]):
-    """A table that can only be read."""
+class _ReadOnly:
+    """Comes before `Table`."""
 
     save = insert = update = delete = remove = create_table = alter = _read_only
 
 
-class _JobView(_View, tags=["view"]):
+class _JobColumns:
     """A job and its project's names."""
 
     id = UUID(primary_key=True)
@@ -60,15 +60,15 @@ class _JobView(_View, tags=["view"]):
     updated_at = Timestamptz()
 
 
-class ActivePrintJob(_JobView, tablename="active_print_jobs", tags=["view"]):
+class ActivePrintJob(_ReadOnly, _JobColumns, Table, tablename="active_print_jobs", tags=["view"]):
     """Jobs that are queued or printing."""
 
 
-class PrintJobHistory(_JobView, tablename="print_job_history", tags=["view"]):
+class PrintJobHistory(_ReadOnly, _JobColumns, Table, tablename="print_job_history", tags=["view"]):
     """Jobs that ended: completed, failed or canceled."""
 
 
-class PrintJobStatsByProject(_View, tablename="print_job_stats_by_project", tags=["view"]):
+class PrintJobStatsByProject(_ReadOnly, Table, tablename="print_job_stats_by_project", tags=["view"]):
     """Every project's counts and sums; `success_rate` in percent of the prints that ended by themselves."""
 
     project_id = UUID(primary_key=True)
