@@ -9,12 +9,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from fluxgate.db import Database, Row, UniqueViolationError
+from fluxgate.db import Database, Row
 from fluxgate.errors import ConflictError
 
 __all__ = ["FileRecord", "FileRepository"]
-
-ATTEMPTS = 5
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,35 +58,31 @@ class FileRepository:
         New content makes a new row. The old one is kept, as replaced, if a job refers to it: that job prints what it
         was queued with.
         """
-        for attempt in range(ATTEMPTS):
-            try:
-                async with self._database.transaction():
-                    current = await self._locked(name)
-                    if current is not None:
-                        if current.sha256 == sha256:
-                            return current
-                        await self._retire(current)
-                    now = datetime.now(UTC)
-                    rows = await self._database.fetch(
-                        "INSERT INTO files (id, project_id, name, storage_key, sha256, size, content_type, analysis,"
-                        " uploaded_by, created_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}) RETURNING *",
-                        uuid4(),
-                        project_id if project_id is not None or current is None else current.project_id,
-                        name,
-                        storage_key or sha256,
-                        sha256,
-                        size,
-                        content_type,
-                        None if analysis is None else msgspec.json.encode(analysis).decode(),
-                        uploaded_by,
-                        now,
-                    )
-                    return _record(rows[0])
-            except UniqueViolationError:
-                # somebody else made the first version of this name at the same time
-                if attempt == ATTEMPTS - 1:
-                    raise
-        raise AssertionError("unreachable")
+        async with self._database.transaction():
+            if self._database.dialect == "postgres":
+                # there may be no row yet to lock
+                await self._database.fetch("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))", f"files:{name}")
+            current = await self._locked(name)
+            if current is not None:
+                if current.sha256 == sha256:
+                    return current
+                await self._retire(current)
+                project_id = project_id or current.project_id
+            rows = await self._database.fetch(
+                "INSERT INTO files (id, project_id, name, storage_key, sha256, size, content_type, analysis,"
+                " uploaded_by, created_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}) RETURNING *",
+                uuid4(),
+                project_id,
+                name,
+                storage_key or sha256,
+                sha256,
+                size,
+                content_type,
+                None if analysis is None else msgspec.json.encode(analysis).decode(),
+                uploaded_by,
+                datetime.now(UTC),
+            )
+            return _record(rows[0])
 
     async def get(self, file_id: UUID) -> FileRecord | None:
         """A version, the present one or an old one, or None."""

@@ -112,7 +112,8 @@ FUNCTIONS = {
                 error_timestamp = CASE WHEN p_status = 'failed' THEN now() ELSE error_timestamp END,
                 error_message = COALESCE(p_error_message, error_message),
                 actual_time = CASE WHEN ends
-                    THEN COALESCE(actual_time, GREATEST(0, floor(EXTRACT(EPOCH FROM now() - started_at)))::INTEGER)
+                    THEN COALESCE(actual_time, CASE WHEN started_at IS NOT NULL
+                        THEN GREATEST(0, floor(EXTRACT(EPOCH FROM now() - started_at)))::INTEGER END)
                     ELSE actual_time END,
                 outcome_unknown = CASE WHEN p_status = old_status THEN outcome_unknown ELSE FALSE END,
                 state_detail = CASE WHEN p_status = old_status THEN state_detail ELSE NULL END,
@@ -130,10 +131,13 @@ FUNCTIONS = {
             IF NOT FOUND THEN
                 RAISE EXCEPTION 'no print job %', p_job_id USING ERRCODE = 'PJ404';
             END IF;
-            RETURN GREATEST(0, floor(EXTRACT(EPOCH FROM
-                CASE WHEN job.completed_at IS NULL AND job.status = 'printing' THEN now() ELSE job.completed_at END
-                - job.started_at
-            )))::INTEGER;
+            IF job.completed_at IS NULL AND job.status = 'printing' THEN
+                job.completed_at := now();
+            END IF;
+            IF job.started_at IS NULL OR job.completed_at IS NULL THEN
+                RETURN NULL;  -- GREATEST would make it 0
+            END IF;
+            RETURN GREATEST(0, floor(EXTRACT(EPOCH FROM job.completed_at - job.started_at)))::INTEGER;
         END
         $$
     """,
