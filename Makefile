@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Files that the linters read, besides the two packages.
-LINTED := fluxgate plugins tests benchmarks
+LINTED := conftest.py fluxgate plugins tests benchmarks
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
