@@ -41,6 +41,8 @@ class PooledSqliteEngine(SQLiteEngine):
         super().__init__(path=path, timeout=busy)
         self._max_idle = max_idle
         self._idle: list[aiosqlite.Connection] | None = None
+        # SQLite's own wait for its lock is polling, and not fair: within the process writers queue up instead
+        self._writers: asyncio.Lock | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open_pool(self) -> None:
@@ -58,10 +60,12 @@ class PooledSqliteEngine(SQLiteEngine):
             self.discard(connection)
             raise
         self._idle = [connection]
+        self._writers = asyncio.Lock()
 
     async def close_pool(self) -> None:
         """Close the idle connections, and wait for those on their way out."""
         idle, self._idle = self._idle or [], None
+        self._writers = None
         for connection in idle:
             self.discard(connection)
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -80,6 +84,14 @@ class PooledSqliteEngine(SQLiteEngine):
             self.discard(connection)
             raise
         return connection
+
+    async def writers_turn(self) -> asyncio.Lock | None:
+        """Wait for the other writers of this process, as long as for those of other processes (`TimeoutError`)."""
+        writers = self._writers
+        if writers is not None:
+            async with asyncio.timeout(self.connection_kwargs["timeout"]):
+                await writers.acquire()
+        return writers
 
     async def release(self, connection: aiosqlite.Connection) -> None:
         """Give back a connection that nothing is open on."""
@@ -135,11 +147,16 @@ class SafeSqliteTransaction(SQLiteTransaction):
     async def __aenter__(self) -> SQLiteTransaction:
         if self._parent is not None:
             return self._parent
-        self.connection = await self.engine.get_connection()
+        self._turn = await self.engine.writers_turn()
         try:
-            await self.begin()  # type: ignore[no-untyped-call]
+            self.connection = await self.engine.get_connection()
+            try:
+                await self.begin()  # type: ignore[no-untyped-call]
+            except BaseException:
+                self.engine.discard(self.connection)
+                raise
         except BaseException:
-            self.engine.discard(self.connection)
+            self._end_turn()
             raise
         self.context = self.engine.current_transaction.set(self)
         return self
@@ -156,6 +173,7 @@ class SafeSqliteTransaction(SQLiteTransaction):
         if exception is not None and not isinstance(exception, Exception):
             # cancelled, perhaps in the middle of a statement: closing rolls back
             self.engine.discard(self.connection)
+            self._end_turn()
             return False
         try:
             if not self._committed and not self._rolled_back:
@@ -163,8 +181,14 @@ class SafeSqliteTransaction(SQLiteTransaction):
         except BaseException:
             self.engine.discard(self.connection)
             raise
+        finally:
+            self._end_turn()
         await self.engine.release(self.connection)
         return exception is None
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
 
 
 class LazyPostgresEngine(PostgresEngine):

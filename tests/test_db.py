@@ -241,6 +241,16 @@ async def test_twenty_read_modify_writes_keep_twenty(things: Database) -> None:
     assert await value(things) == 20
 
 
+async def test_a_hundred_writers_take_turns(things: Database) -> None:
+    async def add() -> None:
+        async with things.transaction():
+            await things.fetch("UPDATE things SET value = value + 1")
+
+    with anyio.fail_after(4):  # SQLite's own polling takes longer than that, and starves some
+        await asyncio.gather(*(add() for _ in range(100)))
+    assert await value(things) == 100
+
+
 async def test_cancelled_transactions_roll_back_and_let_go(things: Database) -> None:
     for when in range(30):
         with anyio.move_on_after(when / 2000):
