@@ -9,7 +9,7 @@ from pathlib import Path
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
 from fluxgate.types import Receive, Scope, Send
-from fluxgate_printing.api import files, jobs, printer, queue
+from fluxgate_printing.api import files, jobs, printer, queue, reads
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.store import FileStore
@@ -25,9 +25,6 @@ from fluxgate_printing.settings import OctoPrintSettings, PrinterSettings, Print
 from fluxgate_printing.test_picture import TestPicture
 
 HANDLERS = (
-    printer.status,
-    printer.job,
-    printer.temperature,
     printer.cancel,
     printer.pause,
     printer.resume,
@@ -65,8 +62,11 @@ class NativeBackend:
 
     @property
     def streams(self) -> tuple[StreamRoute, ...]:
-        """Camera and upload: bodies that pass through without Litestar."""
+        """What passes without Litestar: reads from memory, the camera, uploads."""
         return (
+            self._read("/status", reads.status, "State and temperatures of the printer"),
+            self._read("/job", reads.job, "The current print"),
+            self._read("/temperature", reads.temperature, "Temperatures of the printer"),
             StreamRoute(
                 path="/camera/stream",
                 app=self._camera_stream,
@@ -133,6 +133,11 @@ class NativeBackend:
                 yield
             finally:
                 self._service = None
+
+    def _read(self, path: str, read: reads.Read, summary: str) -> StreamRoute:
+        return StreamRoute(
+            path=path, app=reads.served(read, lambda: self.service), name=path.removeprefix("/"), summary=summary
+        )
 
     async def _check_printers(self) -> CheckResult:
         return await self.service.check_printers()

@@ -1,32 +1,12 @@
-"""The printer: state, job, temperatures, and the commands to what prints."""
+"""Commands to what prints. What the printer is doing is in `reads.py`."""
 
 from __future__ import annotations
 
-from litestar import get, post
+from litestar import post
 from litestar.di import NamedDependency
 
 from fluxgate_printing.api.schemas import Done
-from fluxgate_printing.api.views import job_view, status_view
-from fluxgate_printing.models import JobView, StatusView, Temperature
 from fluxgate_printing.service import PrintingService
-
-
-@get("/status", summary="State and temperatures of the printer", sync_to_thread=False)
-def status(service: NamedDependency[PrintingService]) -> StatusView:
-    """From memory, with the state's age; an offline printer is a state, not an error."""
-    return status_view(service.default, service.state())
-
-
-@get("/job", summary="The current print", sync_to_thread=False)
-def job(service: NamedDependency[PrintingService]) -> JobView:
-    """What the printer has loaded, and how far it is."""
-    return job_view(service.state())
-
-
-@get("/temperature", summary="Temperatures of the printer", sync_to_thread=False)
-def temperature(service: NamedDependency[PrintingService]) -> dict[str, Temperature]:
-    """`bed`, `tool0`, … in °C."""
-    return service.state().temperature
 
 
 @post("/job/cancel", status_code=200, summary="Cancel the print")
