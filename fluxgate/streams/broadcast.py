@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
 
@@ -42,47 +42,73 @@ class StreamStats(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool
 
 
-def encode_part(frame: Frame) -> bytes:
+def _pieces(frame: Frame) -> tuple[bytes, bytes, bytes]:
     """The frame as the bytes that follow a boundary line, with the next boundary line at the end.
 
     With that line already there, clients that wait for it before they show a picture show this one at once.
     """
     length, taken = len(frame.data), f"{frame.timestamp:.6f}"
     head = f"Content-Type: {frame.content_type}\r\nContent-Length: {length}\r\nX-Timestamp: {taken}\r\n\r\n"
-    return b"".join((head.encode("latin-1"), frame.data, b"\r\n", DELIMITER))
+    return head.encode("latin-1"), frame.data, b"\r\n" + DELIMITER
 
 
 class Viewer:
-    """One reader of a broadcast, made by `LatestFrameBroadcast.viewer`. For one task at a time."""
+    """One reader of a broadcast, made by `LatestFrameBroadcast.viewer`. For one task at a time.
 
-    __slots__ = ("_broadcast", "_seen", "error")
+    `direct`, where set, is offered each frame, as `latest_chunk`, while the task is in `wait`; if it returns
+    True it has taken the frame, and the task isn't woken. With it, a viewer that keeps up costs a call a frame.
+    """
+
+    __slots__ = ("_broadcast", "_waiter", "direct", "error", "seen")
 
     def __init__(self, broadcast: LatestFrameBroadcast, seen: int) -> None:
         self._broadcast = broadcast
-        self._seen = seen
+        self._waiter: asyncio.Future[None] | None = None
+        self.seen = seen
         self.error: SourceError | None = None
+        self.direct: Callable[[bytes], bool] | None = None
 
-    async def frame(self) -> Frame:
-        """The latest frame that this viewer hasn't had, waiting for one if need be.
-
-        Raises the `SourceError` that ended the stream.
-        """
-        await self._wait()
-        return self._broadcast.latest_frame
-
-    async def part(self) -> bytes:
-        """As `frame`, encoded by `encode_part`: the same bytes object for all viewers."""
-        await self._wait()
-        return self._broadcast.latest_part
-
-    async def _wait(self) -> None:
-        broadcast = self._broadcast
-        while broadcast.count == self._seen:
+    async def wait(self) -> None:
+        """Return when there is a frame that this viewer hasn't had. Raises the `SourceError` that ended the stream."""
+        while self._broadcast.count == self.seen:
             if self.error is not None:
                 raise self.error.with_traceback(None)
-            await broadcast.changed()
-        broadcast.dropped += broadcast.count - self._seen - 1
-        self._seen = broadcast.count
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    def part(self) -> bytes:
+        """After `wait`: the latest frame as a part, the same bytes object for all viewers."""
+        self._see()
+        return self._broadcast.latest_part
+
+    async def frame(self) -> Frame:
+        """The latest frame that this viewer hasn't had, waiting for one if need be."""
+        await self.wait()
+        self._see()
+        return self._broadcast.latest_frame
+
+    def published(self) -> None:
+        """There is a new frame."""
+        waiter, direct = self._waiter, self.direct
+        if waiter is None or waiter.done():
+            return
+        if direct is not None and direct(self._broadcast.latest_chunk):
+            self.seen += 1  # it waited, so it had all before this one
+        else:
+            waiter.set_result(None)
+
+    def fail(self, error: SourceError) -> None:
+        """The stream has ended."""
+        self.error = error
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _see(self) -> None:
+        self._broadcast.dropped += self._broadcast.count - self.seen - 1
+        self.seen = self._broadcast.count
 
 
 class LatestFrameBroadcast:
@@ -109,13 +135,13 @@ class LatestFrameBroadcast:
         self._first_frame = first_frame
         self._name = name
         self._viewers: set[Viewer] = set()
-        self._waiters: set[asyncio.Future[None]] = set()
         self._pump: asyncio.Task[None] | None = None
         self._stopping: set[asyncio.Task[None]] = set()
         self._linger_timer: asyncio.TimerHandle | None = None
         self._frame: Frame | None = None
         self._frame_at = 0.0
         self._part: bytes | None = None
+        self._chunk: bytes | None = None
         self._opens = 0
         self._connected = False
         self._closed = False
@@ -141,10 +167,18 @@ class LatestFrameBroadcast:
 
     @property
     def latest_part(self) -> bytes:
-        """The newest frame, encoded when the first viewer asks."""
+        """The newest frame as a part, encoded when the first viewer asks."""
         if self._part is None:
-            self._part = encode_part(self.latest_frame)
+            self._part = b"".join(_pieces(self.latest_frame))
         return self._part
+
+    @property
+    def latest_chunk(self) -> bytes:
+        """As `latest_part`, as one HTTP/1.1 chunk."""
+        if self._chunk is None:
+            pieces = _pieces(self.latest_frame)
+            self._chunk = b"".join((b"%x\r\n" % sum(map(len, pieces)), *pieces, b"\r\n"))
+        return self._chunk
 
     @asynccontextmanager
     async def viewer(self) -> AsyncIterator[Viewer]:
@@ -167,15 +201,6 @@ class LatestFrameBroadcast:
                     return await viewer.frame()
             except TimeoutError:
                 raise SourceTimeoutError("No picture came in time.") from None
-
-    async def changed(self) -> None:
-        """Return at the next frame, or when the stream has ended."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
 
     async def aclose(self) -> None:
         """Close the source, now. Viewers get a `SourceUnavailableError`, and so do those who come later."""
@@ -203,7 +228,7 @@ class LatestFrameBroadcast:
         if self._linger_timer is not None:
             self._linger_timer.cancel()
             self._linger_timer = None
-        self._frame = self._part = None
+        self._frame = self._part = self._chunk = None
         if self._pump is not None:
             self._stopping.add(self._pump)
             self._pump.add_done_callback(self._stopping.discard)
@@ -257,18 +282,12 @@ class LatestFrameBroadcast:
 
     def _publish(self, frame: Frame) -> None:
         self._frame = frame
-        self._part = None
+        self._part = self._chunk = None
         self._frame_at = asyncio.get_running_loop().time()
         self.count += 1
-        self._wake()
+        for viewer in tuple(self._viewers):
+            viewer.published()
 
     def _fail(self, error: SourceError) -> None:
         for viewer in self._viewers:
-            viewer.error = error
-        self._wake()
-
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
+            viewer.fail(error)
