@@ -11,17 +11,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import gateway, gets, transfers
+from benchmarks import camera_rows, gateway, gets, transfers
 from benchmarks.contestants import Workshop, install_peers
 from benchmarks.processes import PrerequisiteError, choose_cores, pinned
-from benchmarks.report import Row, save, table
+from benchmarks.report import Plan, Row, save, table
 
 RESULTS = Path(__file__).with_name("results")
-MEASURES: dict[str, Callable[[Workshop, int], list[Row]]] = {
+MEASURES: dict[str, Callable[[Workshop, Plan], list[Row]]] = {
     "gets": gets.measure,
     "transfers": transfers.measure,
     "state": gateway.measure_state,
     "start": gateway.measure_start,
+    "camera": camera_rows.measure,
 }
 ROUNDS = 5
 QUICK_ROUNDS = 2
@@ -32,7 +33,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds instead of {ROUNDS}")
     parser.add_argument("--only", action="append", choices=sorted(MEASURES), help="only this measure; may be repeated")
     options = parser.parse_args()
-    rounds = QUICK_ROUNDS if options.quick else ROUNDS
+    plan = Plan(QUICK_ROUNDS if options.quick else ROUNDS, options.quick)
     rows: list[Row] = []
     failed = False
     begun = time.monotonic()
@@ -49,7 +50,7 @@ def main() -> int:
             workshop = Workshop(folder, cores)
             print(f"{measure} …", file=sys.stderr, flush=True)
             try:
-                rows.extend(MEASURES[measure](workshop, rounds))
+                rows.extend(MEASURES[measure](workshop, plan))
             except (PrerequisiteError, OSError) as error:
                 failed = True
                 print(f"{measure} could not be measured: {error}", file=sys.stderr)
@@ -58,11 +59,11 @@ def main() -> int:
     seconds = round(time.monotonic() - begun, 1)
     print(table(rows))
     load = os.getloadavg()[0]
-    print(f"\n{rounds} rounds, {seconds:.0f} s; load average {load:.1f} (keep the machine quiet for good figures)")
+    print(f"\n{plan.rounds} rounds, {seconds:.0f} s; load average {load:.1f} (keep the machine quiet for good figures)")
     stamp = time.strftime("%Y%m%d-%H%M%S")
     context: dict[str, str | int | float] = {
         "when": stamp,
-        "rounds": rounds,
+        "rounds": plan.rounds,
         "seconds": seconds,
         "python": platform.python_version(),
         "load_average": load,

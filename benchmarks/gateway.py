@@ -11,7 +11,7 @@ from benchmarks import wrk
 from benchmarks.contestants import Workshop
 from benchmarks.gets import fetch
 from benchmarks.processes import HOST, PrerequisiteError, Server
-from benchmarks.report import Row, at_least, at_most
+from benchmarks.report import Plan, Row, at_least, at_most
 
 READY = "/-/health/ready"
 STATUS = "/api/printing/status"
@@ -30,14 +30,14 @@ def wait_ready(server: Server, timeout: float = 30.0) -> float:
     raise PrerequisiteError(f"the gateway never got ready:\n{server.log.read_text(errors='replace')[-2000:]}")
 
 
-def measure_state(workshop: Workshop, rounds: int) -> list[Row]:
+def measure_state(workshop: Workshop, plan: Plan) -> list[Row]:
     """GET /status of the virtual printer: nothing travels upstream."""
     server = workshop.fluxgate({})
     wait_ready(server)
     fetch(server, STATUS)
     wrk.run(server.origin, (STATUS,), connections=64, seconds=1)
-    loads = [wrk.run(server.origin, (STATUS,), connections=64, seconds=2) for _ in range(rounds)]
-    singles = [wrk.run(server.origin, (STATUS,), connections=1, seconds=1) for _ in range(rounds)]
+    loads = [wrk.run(server.origin, (STATUS,), connections=64, seconds=2) for _ in range(plan.rounds)]
+    singles = [wrk.run(server.origin, (STATUS,), connections=1, seconds=1) for _ in range(plan.rounds)]
     workshop.stop(server)
     if errors := sum(load.errors for load in (*loads, *singles)):
         raise PrerequisiteError(f"{errors} errors while reading printer state")
@@ -49,7 +49,7 @@ def measure_state(workshop: Workshop, rounds: int) -> list[Row]:
     ]
 
 
-def measure_start(workshop: Workshop, rounds: int) -> list[Row]:
+def measure_start(workshop: Workshop, plan: Plan) -> list[Row]:
     """First start in an empty folder (migrations run), starts again in it, and memory after a second of rest."""
     home = workshop.folder / "home"
     home.mkdir()
@@ -57,7 +57,7 @@ def measure_start(workshop: Workshop, rounds: int) -> list[Row]:
     fresh = wait_ready(first)
     workshop.stop(first)
     starts, idle = [], []
-    for _ in range(rounds):
+    for _ in range(plan.rounds):
         server = workshop.fluxgate({}, home=home, wait=False)
         starts.append(wait_ready(server))
         time.sleep(1.0)

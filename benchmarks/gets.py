@@ -11,7 +11,7 @@ import msgspec
 from benchmarks import wrk
 from benchmarks.contestants import GATEWAY_PATHS, PROXIES, ROUTES, UPSTREAM_PATHS, Workshop
 from benchmarks.processes import HOST, PrerequisiteError, Server
-from benchmarks.report import Row, at_most, ratio_at_least, ratio_at_most
+from benchmarks.report import Goal, Plan, Row, at_most, ratio_at_least, ratio_at_most
 
 
 def fetch(server: Server, path: str) -> bytes:
@@ -44,19 +44,24 @@ def _load(server: Server, paths: tuple[str, ...], connections: int, seconds: int
     return result
 
 
-def measure(workshop: Workshop, rounds: int) -> list[Row]:
+def measure(workshop: Workshop, plan: Plan) -> list[Row]:
     upstream = workshop.upstream()
     proxies = {name: workshop.proxy(name, upstream) for name in PROXIES}
     _same_answers(proxies, upstream)
     for server in proxies.values():
         _load(server, GATEWAY_PATHS, 64)
-    throughput: dict[tuple[str, str], list[float]] = defaultdict(list)
+    groups = [GATEWAY_PATHS] if plan.quick else [(path,) for path in GATEWAY_PATHS]
+    throughput: dict[tuple[str, tuple[str, ...]], list[float]] = defaultdict(list)
+    cost: dict[str, list[float]] = defaultdict(list)
     latency: dict[tuple[str, int, str], list[float]] = defaultdict(list)
-    for _ in range(rounds):
-        for path in GATEWAY_PATHS:
+    for _ in range(plan.rounds):
+        for paths in groups:
             for name, server in proxies.items():
-                throughput[name, path].append(_load(server, (path,), 64).rps)
-        throughput["direct", "*"].append(_load(upstream, UPSTREAM_PATHS, 64).rps)
+                spent = server.cpu_seconds()
+                result = _load(server, paths, 64)
+                cost[name].append((server.cpu_seconds() - spent) / result.requests * 1e6)
+                throughput[name, paths].append(result.rps)
+        throughput["direct", ()].append(_load(upstream, UPSTREAM_PATHS, 64).rps)
         for connections in (1, 32):
             direct = _load(upstream, UPSTREAM_PATHS, connections)
             for name, server in proxies.items():
@@ -66,24 +71,32 @@ def measure(workshop: Workshop, rounds: int) -> list[Row]:
     workshop.stop(*proxies.values(), upstream)
 
     medians = {key: statistics.median(values) for key, values in throughput.items()}
-    overall = {name: statistics.geometric_mean([medians[name, path] for path in GATEWAY_PATHS]) for name in PROXIES}
-    overall["direct"] = medians["direct", "*"]
-    goals = (ratio_at_least(overall, "hpm", 1.1), ratio_at_least(overall, "axios", 2.5))
-    rows = [Row("gets", "GET, 64 connections, mean of five routes", "req/s", overall, goals)]
-    rows.extend(
-        Row("gets", f"  {path}", "req/s", {name: medians[name, path] for name in PROXIES}) for path in GATEWAY_PATHS
-    )
+    overall = {name: statistics.geometric_mean([medians[name, paths] for paths in groups]) for name in PROXIES}
+    overall["direct"] = medians["direct", ()]
+    goals: tuple[Goal, ...] = (ratio_at_least(overall, "hpm", 1.1), ratio_at_least(overall, "axios", 2.5))
+    rows = [Row("gets", "GET, five routes, 64 connections", "req/s", overall, goals)]
+    if len(groups) > 1:
+        for paths in groups:
+            values = {name: medians[name, paths] for name in PROXIES}
+            rows.append(Row("gets", f"  {paths[0]}", "req/s", values))
+    rows.append(Row("gets", "CPU a request, 64 connections", "µs", _medians(cost)))
     for connections in (1, 32):
         for percentile in ("p50", "p99"):
             values = {name: statistics.median(latency[name, connections, percentile]) for name in PROXIES}
-            row = Row("gets", f"added latency {percentile}, {connections} conn.", "µs", values)
-            if (connections, percentile) == (1, "p50"):
-                row = Row(*_head(row), (ratio_at_most(values, "nginx", 4.5), at_most(values["fluxgate"], 400, "µs")))
-            elif (connections, percentile) == (32, "p99"):
-                row = Row(*_head(row), (ratio_at_most(values, "axios", 1.0),))
-            rows.append(row)
+            goals = _latency_goals(values, connections, percentile)
+            rows.append(Row("gets", f"added latency {percentile}, {connections} conn.", "µs", values, goals))
     return rows
 
 
-def _head(row: Row) -> tuple[str, str, str, dict[str, float]]:
-    return row.group, row.measure, row.unit, row.values
+def _medians(values: dict[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(figures) for name, figures in values.items()}
+
+
+def _latency_goals(values: dict[str, float], connections: int, percentile: str) -> tuple[Goal, ...]:
+    match connections, percentile:
+        case 1, "p50":
+            return ratio_at_most(values, "nginx", 4.5), at_most(values["fluxgate"], 400, "µs")
+        case 32, "p99":
+            return (ratio_at_most(values, "axios", 1.0),)
+        case _:
+            return ()

@@ -36,10 +36,10 @@ def choose_cores() -> Cores:
 
 
 @contextlib.contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """Runs the block, and every process started in it, on one core."""
+def pinned(*cores: int) -> Iterator[None]:
+    """Runs the block, and every process started in it, on these cores."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

@@ -9,6 +9,13 @@ from pathlib import Path
 import msgspec
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """How much is measured: `rounds` over all contestants; `quick` leaves out what takes long."""
+
+    rounds: int
+    quick: bool
+
+
 class Goal(msgspec.Struct, frozen=True):
     """`text` says the goal as people read it, `result` the figure it is about, `met` the verdict."""
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from benchmarks.bulk import SIZE
 from benchmarks.contestants import PROXIES, Workshop
 from benchmarks.processes import HOST, PrerequisiteError, Server
-from benchmarks.report import Row, at_most, ratio_at_least
+from benchmarks.report import Plan, Row, at_most, ratio_at_least
 
 BOUNDARY = b"fluxgate-benchmark-7f3a"
 PREAMBLE = b"\r\n".join(
@@ -82,7 +82,7 @@ def _growth(server: Server, before: float) -> float:
     return max(0.0, server.peak() - before)
 
 
-def measure(workshop: Workshop, rounds: int) -> list[Row]:
+def measure(workshop: Workshop, plan: Plan) -> list[Row]:
     sink = workshop.bulk()
     proxies = {name: workshop.proxy(name, sink) for name in PROXIES}
     path = "/api/printing/files/upload"
@@ -90,7 +90,7 @@ def measure(workshop: Workshop, rounds: int) -> list[Row]:
         upload(server.port, path, 5_000_000)
     speed: dict[str, list[float]] = defaultdict(list)
     growth: dict[str, list[float]] = defaultdict(list)
-    for _ in range(rounds):
+    for _ in range(plan.rounds):
         speed["direct"].append(upload(sink.port, "/api/files/upload", SIZE))
         for name, server in proxies.items():
             server.reset_peak()

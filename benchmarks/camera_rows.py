@@ -1,0 +1,62 @@
+"""The camera comparison of `camera.py`, run as a process of its own, as rows of the one table."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import msgspec
+
+from benchmarks.contestants import PEERS, Workshop
+from benchmarks.processes import PrerequisiteError, pinned
+from benchmarks.report import Goal, Plan, Row, ratio_at_most
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One contestant. `cpu_percent` of a core; `rate`: pictures a second of the slowest viewer."""
+
+    cpu_percent: float
+    rate: float
+    upstream_connections: int
+    rss_mb: float
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What `python -m benchmarks.camera` prints."""
+
+    viewers: int
+    fps: float
+    goal: float
+    fluxgate: Side
+    nginx: Side
+
+
+def measure(workshop: Workshop, plan: Plan) -> list[Row]:
+    """The camera has its own rounds; here viewers, camera and servers share both cores, and CPU time is what counts."""
+    with pinned(workshop.cores.server, workshop.cores.load):
+        finished = subprocess.run(
+            [sys.executable, "-m", "benchmarks.camera"],
+            cwd=PEERS.parent.parent,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    if finished.returncode:
+        raise PrerequisiteError(finished.stderr[-2000:])
+    found = msgspec.json.decode(finished.stdout, type=Comparison)
+    sides = {"fluxgate": found.fluxgate, "nginx": found.nginx}
+    cpu = {name: side.cpu_percent for name, side in sides.items()}
+    rate = {name: side.rate for name, side in sides.items()}
+    upstream = {name: float(side.upstream_connections) for name, side in sides.items()}
+    memory = {name: side.rss_mb for name, side in sides.items()}
+    enough = 0.97 * found.fps
+    full = Goal(f"≥ {enough:.2f} fps (full rate)", f"{found.fluxgate.rate:.2f} fps", found.fluxgate.rate >= enough)
+    one = Goal("1", str(found.fluxgate.upstream_connections), found.fluxgate.upstream_connections == 1)
+    what = f"camera, {found.viewers} viewers"
+    return [
+        Row("camera", f"{what}: CPU", "% core", cpu, (ratio_at_most(cpu, "nginx", found.goal),)),
+        Row("camera", f"{what}: slowest viewer", "fps", rate, (full,)),
+        Row("camera", f"{what}: upstream connections", "", upstream, (one,)),
+        Row("camera", f"{what}: memory", "MB", memory),
+    ]
