@@ -50,7 +50,8 @@ _IDENTITY = frozenset(
         b"x-request-id",
     }
 )
-_IDENTITY_PREFIXES = (b"x-forwarded-", b"x-auth-request-", b"x-authenticated-", b"x-fluxgate-")
+_FORWARDED = b"x-forwarded-"
+_IDENTITY_PREFIXES = (_FORWARDED, b"x-auth-request-", b"x-authenticated-", b"x-fluxgate-")
 
 _NEVER_REQUEST = HOP_BY_HOP | {b"host", b"expect"}
 
@@ -61,7 +62,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 class Caller(msgspec.Struct, frozen=True):
     """Who is on the other end of the connection, as upstreams are told: address, scheme and the Host that was asked
-    for."""
+    for. `trusted`: it is a proxy of ours, whose own `X-Forwarded-*` are believed."""
 
     address: bytes
     scheme: bytes
@@ -87,7 +88,7 @@ class RequestHeaderRules:
         gateway's own."""
         named = connection_names(headers)
         kept: RawHeaders = []
-        forwarded_for = b""
+        said: dict[bytes, bytes] = {}
         via = b""
         for name, value in headers:
             lowered = name.lower()
@@ -97,16 +98,22 @@ class RequestHeaderRules:
                 via = via + b", " + value if via else value
                 continue
             if _is_identity(lowered):
-                if caller.trusted and lowered == b"x-forwarded-for":
-                    forwarded_for = forwarded_for + b", " + value if forwarded_for else value
+                if caller.trusted and lowered.startswith(_FORWARDED):
+                    said[lowered] = said[lowered] + b", " + value if lowered in said else value
                 continue
             kept.append((name, value))
         kept.extend(self._set)
+        chain = said.pop(b"x-forwarded-for", b"")
+        host = said.pop(b"x-forwarded-host", caller.host)
         own_via = caller.http_version + b" " + VIA
         kept += (
-            (b"x-forwarded-for", forwarded_for + b", " + caller.address if forwarded_for else caller.address),
-            (b"x-forwarded-proto", caller.scheme),
-            (b"x-forwarded-host", caller.host),
+            (b"x-forwarded-for", chain + b", " + caller.address if chain else caller.address),
+            (b"x-forwarded-proto", said.pop(b"x-forwarded-proto", caller.scheme)),
+        )
+        if host:
+            kept.append((b"x-forwarded-host", host))
+        kept += (
+            *said.items(),
             (b"x-request-id", caller.request_id),
             (b"via", via + b", " + own_via if via else own_via),
         )

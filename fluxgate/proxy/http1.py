@@ -1,10 +1,9 @@
 """One HTTP/1.1 client connection to an upstream: bytes out, parsed answer in, back-pressure both ways.
 
 The parser is llhttp (httptools), strict, which also serves the gateway's own clients. What is ours is the little
-that a proxy needs and
-client libraries tidy away: header fields and request target as the very bytes, an upload that can be broken off, an
-answer that may come
-before the upload ends, and cancellation that never strands a pool slot: giving up is one synchronous `abort()`.
+that a proxy needs and client libraries tidy away: header fields and request target as the very bytes, an upload that
+can be broken off, an answer that may come before the upload ends, and cancellation that never strands a pool slot:
+giving up is one synchronous `abort()`.
 """
 
 from __future__ import annotations
@@ -53,6 +52,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_head = is_head
         self._headers: RawHeaders = []
         self._head_bytes = 0
+        self._unproductive = 0
         self._head: ResponseHead | None = None
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
@@ -76,6 +76,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.abort()
             return
         self._answer_begun = True
+        self._unproductive += len(data)
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -83,7 +84,10 @@ class UpstreamConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._fail(MalformedError(str(error)))
         else:
-            if self._buffered > READ_HIGH and not self._read_paused and self._transport is not None:
+            if self._unproductive > MAX_HEAD:
+                # A field, a trailer, a chunk extension or interim answers without end: the parser would keep them.
+                self._fail(MalformedError("the answer's head or a trailer is too large"))
+            elif self._buffered > READ_HIGH and not self._read_paused and self._transport is not None:
                 self._read_paused = True
                 self._transport.pause_reading()
         self._wake()
@@ -136,9 +140,12 @@ class UpstreamConnection(asyncio.Protocol):
         if parser is None:
             return
         status = parser.get_status_code()
+        if not 100 <= status < 600:
+            raise ValueError(f"status {status}")
+        if parser.get_http_version() not in {"1.1", "1.0"}:
+            raise ValueError("not HTTP/1")
         if status < 200:
             self._headers = []
-            self._head_bytes = 0
             return
         length: bytes | None = None
         chunked = False
@@ -150,6 +157,7 @@ class UpstreamConnection(asyncio.Protocol):
                 chunked = value.strip().lower() == b"chunked"
                 if not chunked:
                     raise ValueError("a transfer coding other than chunked")
+        self._unproductive = 0
         bodyless = self._is_head or status in {204, 304}
         self._keep_alive = parser.should_keep_alive()
         self._head = ResponseHead(status, self._headers, until_close=not bodyless and not chunked and length is None)
@@ -164,6 +172,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._is_head:
             self._keep_alive = False
             return
+        self._unproductive = 0
         self._chunks.append(body)
         self._buffered += len(body)
 

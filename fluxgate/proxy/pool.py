@@ -160,7 +160,7 @@ class Pool:
         while self._idle and (self._idle[0].lost or self._idle[0].idle_since <= oldest):
             self._idle.popleft().abort()
         if self._idle:
-            self._sweeper = loop.call_later(self.upstream.keepalive, self._sweep)
+            self._sweeper = loop.call_at(self._idle[0].idle_since + self.upstream.keepalive, self._sweep)
 
 
 def _tls_context(options: TLSOptions) -> ssl.SSLContext:

@@ -1,0 +1,189 @@
+"""One request and its answer: ASGI's `receive` and `send`, and what a proxy has to tell the server besides."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+
+STATUS_LINE = {
+    code: b"HTTP/1.1 %d %b\r\n" % (code, HTTPStatus(code).phrase.encode() if code in set(HTTPStatus) else b"")
+    for code in range(100, 600)
+}
+_FIELD_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_FIELD_VALUE_BAD = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Connection(Protocol):
+    """What a cycle needs of its connection."""
+
+    @property
+    def has_pipelined(self) -> bool:
+        """Whether further requests wait behind this one."""
+
+    def linger(self) -> None:
+        """End our side, and let the client finish or notice."""
+
+
+class GatewayCycle(RequestResponseCycle):
+    """One request and its answer on `connection`."""
+
+    connection: Connection
+    on_disconnect: Callable[[], None] | None = None
+    bodyless = False
+    close_delimited = False
+
+    def set_on_disconnect(self, callback: Callable[[], None] | None) -> None:
+        """`scope["fluxgate.on_disconnect"]`: whom to tell at once when the client's connection is lost."""
+        self.on_disconnect = callback
+        if callback is not None and self.disconnected:
+            callback()
+
+    def abort_response(self) -> None:
+        """`scope["fluxgate.abort"]`: end the connection in mid-answer, so that the client sees a broken one."""
+        self.disconnected = True
+        if self.close_delimited:
+            # Nothing but a reset tells an answer that broke from one that ended.
+            with contextlib.suppress(OSError, AttributeError):
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def lose(self) -> None:
+        """The client is gone: tell whoever wants to know."""
+        callback, self.on_disconnect = self.on_disconnect, None
+        if not self.response_complete:
+            self.disconnected = True
+            if callback is not None:
+                callback()
+        self.message_event.set()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """ASGI receive. Reading goes on while more of this body is due, but not into ever more pipelined requests."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            self._read_on()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        message: ASGIReceiveEvent = {"type": "http.request", "body": bytes(self.body), "more_body": self.more_body}
+        self.body = bytearray()
+        if not self.more_body:
+            self._read_on()  # a client's leaving is only noticed while its connection is read
+        return message
+
+    def _read_on(self) -> None:
+        if self.more_body or not self.connection.has_pipelined:
+            self.flow.resume_reading()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """ASGI send; returns when the client's connection takes more."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if not self.response_started:
+            self._start(cast("dict[str, Any]", message))
+        elif not self.response_complete:
+            self._body(cast("dict[str, Any]", message))
+        else:
+            raise RuntimeError(f"{message['type']!r} was sent after the answer was complete")
+
+    def _start(self, message: dict[str, Any]) -> None:
+        if message["type"] != "http.response.start":
+            raise RuntimeError(f"expected 'http.response.start', got {message['type']!r}")
+        status: int = message["status"]
+        head, length, closes = _fields(status, message.get("headers", ()))
+        # Refused before the body came: what is left of it isn't worth reading for the connection's sake.
+        closes = closes or (self.more_body and status >= 300)
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        self.bodyless = self.scope["method"] == "HEAD" or status in {204, 304}
+        self.expected_content_length = 0
+        self.chunked_encoding = False
+        if not self.bodyless:
+            if length is not None:
+                self.expected_content_length = length
+            elif self.scope["http_version"] == "1.0":
+                self.close_delimited = closes = True
+            else:
+                self.chunked_encoding = True
+                head.append(b"transfer-encoding: chunked\r\n")
+        if closes:
+            self.keep_alive = False
+        if not self.keep_alive:
+            head.append(b"connection: close\r\n")
+        head.append(b"\r\n")
+        self.transport.write(b"".join(head))
+
+    def _body(self, message: dict[str, Any]) -> None:
+        if message["type"] != "http.response.body":
+            raise RuntimeError(f"expected 'http.response.body', got {message['type']!r}")
+        more: bool = message.get("more_body", False)
+        if not self.bodyless:
+            self._write(message.get("body", b""), more=more)
+        if not more:
+            self._complete()
+
+    def _write(self, body: bytes, *, more: bool) -> None:
+        if self.chunked_encoding:
+            framed = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if not more:
+                framed += b"0\r\n\r\n"
+            if framed:
+                self.transport.write(framed)
+            return
+        if not self.close_delimited:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0:
+                raise RuntimeError("the body is longer than its Content-Length")
+        if body:
+            self.transport.write(body)
+
+    def _complete(self) -> None:
+        if self.expected_content_length > 0:
+            raise RuntimeError("the body is shorter than its Content-Length")
+        self.response_complete = True
+        self.on_disconnect = None
+        self.message_event.set()
+        if self.more_body:
+            self.connection.linger()
+        elif not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+
+def _fields(status: int, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], int | None, bool]:
+    """The head so far, the Content-Length in it, and whether the app wants the connection closed."""
+    head = [STATUS_LINE[status]]
+    length: int | None = None
+    closes = False
+    for name, value in headers:
+        lowered = name.lower()
+        if not _FIELD_NAME.match(lowered) or _FIELD_VALUE_BAD.search(value):
+            raise RuntimeError(f"invalid header field {name!r}")
+        if lowered == b"content-length":
+            if status == 204:
+                continue
+            length = int(value)
+        elif lowered == b"transfer-encoding":
+            continue
+        elif lowered == b"connection":
+            closes = closes or b"close" in value.lower()
+            continue
+        head += (lowered, b": ", value, b"\r\n")
+    return head, length, closes

@@ -1,0 +1,75 @@
+"""uvicorn, configured for the gateway: says where it listens, ends with 0 on SIGTERM."""
+
+from __future__ import annotations
+
+import math
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+
+from fluxgate.server.protocol import GatewayProtocol
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
+    from fluxgate.app import Gateway
+    from fluxgate.settings import GatewaySettings
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn, telling when it listens."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[str, int], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end the server in order; unlike uvicorn, which then dies of the signal, the process
+        exits with 0."""
+        previous = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then report the address: a port of 0 is only known now."""
+        await super().startup(sockets)
+        for server in getattr(self, "servers", ()):
+            for listener in server.sockets:
+                host, port = listener.getsockname()[:2]
+                self._on_listening(host, port)
+                return
+
+
+def make_server(app: Gateway, settings: GatewaySettings, on_listening: Callable[[str, int], None]) -> GatewayServer:
+    """A server for `app` as the settings say; `run()` it, or `await serve()`."""
+    protocol = type(
+        "ConfiguredProtocol",
+        (GatewayProtocol,),
+        {"max_head": settings.max_header_bytes, "max_connections": settings.max_connections},
+    )
+    config = uvicorn.Config(
+        cast("ASGI3Application", app),
+        host=settings.host,
+        port=settings.port,
+        http=protocol,
+        ws="none",
+        loop="auto",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
+        backlog=2048,
+    )
+    return GatewayServer(config, on_listening)

@@ -1,0 +1,32 @@
+"""One gateway process and one scripted upstream for all proxy tests of a run (each xdist worker has its own)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.gateway import GatewayProcess
+from tests.support.rawpeer import RawUpstream, unanswering_port
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[RawUpstream]:
+    server = RawUpstream()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def gateway(upstream: RawUpstream) -> Iterator[GatewayProcess]:
+    with unanswering_port() as unanswering, GatewayProcess(upstream.url, unanswering) as process:
+        yield process
+
+
+@pytest.fixture
+def key() -> str:
+    """A path segment that no other test uses."""
+    return f"k{next(_numbers)}"

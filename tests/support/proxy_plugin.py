@@ -1,0 +1,186 @@
+"""A plugin with a proxy route for each thing the proxy tests ask, over upstreams whose addresses they choose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath
+
+from fluxgate.plugin import PluginSpec
+from fluxgate.proxy import Capture, Exchange, FailureCodes, HeaderPolicy, ProxyRoute, RetryPolicy, Upstream
+
+ALL = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+GET = frozenset({"GET"})
+POST = frozenset({"POST"})
+GB = 10**9
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where upstreams are: `raw` is scripted, nobody listens at `refusing`, `unanswering` takes no connection."""
+
+    raw: str
+    refusing: str
+    unanswering: str
+
+
+class Seen(msgspec.Struct):
+    """A captured exchange, for the test to look at."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    request_body: str | None
+    status: int
+    response_body: str | None
+    request_id: str
+
+
+_seen: dict[str, list[Seen]] = defaultdict(list)
+_released: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+
+async def note(exchange: Exchange) -> None:
+    """Remember; first wait for `/release/KEY` when the key starts with `hold`, fail when it starts with `boom`."""
+    key = exchange.params["key"]
+    if key.startswith("hold"):
+        await _released[key].wait()
+    _seen[key].append(
+        Seen(
+            exchange.method,
+            exchange.path,
+            exchange.params,
+            None if exchange.request_body is None else exchange.request_body.decode("latin-1"),
+            exchange.status,
+            None if exchange.response_body is None else exchange.response_body.decode("latin-1"),
+            exchange.request_id,
+        )
+    )
+    if key.startswith("boom"):
+        raise RuntimeError("the recorder is broken")
+
+
+@post("/release/{key:str}")
+async def release(key: FromPath[str]) -> None:
+    """Let a held capture go on."""
+    _released[key].set()
+
+
+@get("/notes/{key:str}", sync_to_thread=False)
+def captured(key: FromPath[str]) -> list[Seen]:
+    """What was captured for `key`."""
+    return _seen[key]
+
+
+@get("/hello/{name:str}", sync_to_thread=False)
+def hello(name: FromPath[str]) -> dict[str, str]:
+    """A handler."""
+    return {"hello": name}
+
+
+@get("/fails", sync_to_thread=False)
+def fails() -> None:
+    """A handler with a bug."""
+    raise RuntimeError("secret-detail")
+
+
+def spec(addresses: Addresses) -> PluginSpec:
+    """The declaration."""
+    raw = addresses.raw
+    upstreams = (
+        Upstream(name="raw", url=raw, read_timeout=20, max_connections=300),
+        Upstream(name="based", url=raw + "/base/path", host_header="printer.internal"),
+        Upstream(name="impatient", url=raw, read_timeout=0.4, write_timeout=0.4),
+        Upstream(name="small", url=raw, max_connections=2, pool_timeout=0.3),
+        Upstream(name="contended", url=raw, max_connections=3, pool_timeout=5),
+        Upstream(name="single", url=raw, max_connections=1, keepalive=0.5),
+        Upstream(name="refusing", url=addresses.refusing),
+        Upstream(name="nowhere", url="http://host.invalid:9", connect_timeout=3),
+        Upstream(name="unanswering", url=addresses.unanswering, connect_timeout=0.3),
+        Upstream(
+            name="down",
+            url=addresses.refusing,
+            failures=FailureCodes(unreachable_status=503, unreachable_code="PRINTER_OFFLINE"),
+        ),
+    )
+
+    def route(
+        prefix: str,
+        upstream: str = "raw",
+        *,
+        methods: frozenset[str] = ALL,
+        headers: HeaderPolicy = HeaderPolicy(),  # noqa: B008 - frozen
+        capture: Capture | None = None,
+        max_body: int = GB,
+        upstream_method: str | None = None,
+        allow_encoded_separators: bool = False,
+        forward_query: bool = True,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    ) -> ProxyRoute:
+        return ProxyRoute(
+            methods=methods,
+            path=f"/{prefix}/{{key}}",
+            upstream=upstream,
+            upstream_path=f"/{prefix}/{{key}}",
+            headers=headers,
+            capture=capture,
+            max_body=max_body,
+            upstream_method=upstream_method,
+            allow_encoded_separators=allow_encoded_separators,
+            forward_query=forward_query,
+            retry=retry,
+        )
+
+    routes = (
+        route("r"),
+        route("based", "based"),
+        route("impatient", "impatient"),
+        route("small", "small"),
+        route("contended", "contended"),
+        route("single", "single"),
+        route("refusing", "refusing"),
+        route("nowhere", "nowhere"),
+        route("unanswering", "unanswering"),
+        route("down", "down"),
+        route("limited", max_body=1000),
+        route("open", allow_encoded_separators=True),
+        route("noquery", forward_query=False),
+        route("as-post", upstream_method="POST", methods=GET),
+        route("as-get", upstream_method="GET", methods=GET),
+        route("once", retry=RetryPolicy(attempts=1)),
+        route("credentials", headers=HeaderPolicy(credentials="forward")),
+        route(
+            "replaced",
+            headers=HeaderPolicy(credentials="replace", set_request=(("X-Api-Key", "gateway-key"),)),
+        ),
+        route(
+            "edited",
+            headers=HeaderPolicy(
+                drop_request=frozenset({"X-Private"}),
+                drop_response=frozenset({"Server"}),
+                set_response=(("Cache-Control", "no-store"),),
+            ),
+        ),
+        route("captured", capture=Capture(then=note)),
+        route("captured-little", capture=Capture(then=note, max_request=4, max_response=4)),
+        route("captured-impatient", "impatient", capture=Capture(then=note)),
+        ProxyRoute(methods=GET, path="/prints", upstream="raw", upstream_path="/up/prints"),
+        ProxyRoute(methods=GET, path="/prints/{name}", upstream="raw", upstream_path="/up/one/{name}"),
+        ProxyRoute(methods=POST, path="/prints/{name}", upstream="raw", upstream_path="/up/start/{name}"),
+        ProxyRoute(methods=GET, path="/two/{first}/{second}", upstream="raw", upstream_path="/two/{second}/x/{first}"),
+        ProxyRoute(
+            methods=GET,
+            path="/tree/{rest:path}",
+            upstream="raw",
+            upstream_path="/tree/{rest:path}",
+        ),
+    )
+    return PluginSpec(
+        title="Proxy tests",
+        version="1",
+        upstreams=upstreams,
+        proxy_routes=routes,
+        handlers=(release, captured, hello, fails),
+    )
