@@ -86,7 +86,7 @@ def run(viewers: int = VIEWERS) -> dict[str, Any]:
     result["reached"] = (
         result["ratio"] <= GOAL
         and result["fluxgate"]["upstream_connections"] == 1
-        and result["fluxgate"]["rate"] >= FPS * 0.97
+        and result["fluxgate"]["rate"] >= FPS * 0.95  # a window may miss one picture
     )
     return result
 

@@ -49,8 +49,8 @@ async def serve_mjpeg(
 ) -> None:
     """Answer GET or HEAD with the stream until the viewer leaves.
 
-    Before the headers a failing source raises `problem(error)`. After them it raises the `SourceError`: the server must
-    break the connection off, so that nobody takes the stream for complete.
+    A failing source raises `problem(error)`. If that is after the headers, the connection must be broken off, so that
+    nobody takes the stream for complete.
     """
     # Two tasks, because a viewer can leave while nothing is being sent, and stall while nothing is received.
     sender = asyncio.ensure_future(_send_stream(broadcast, scope, send, problem))
@@ -66,11 +66,9 @@ async def serve_mjpeg(
 
 
 async def _send_stream(broadcast: LatestFrameBroadcast, scope: Scope, send: Send, problem: ProblemOf) -> None:
-    started = False
     try:
         async with broadcast.viewer() as viewer:
             await viewer.wait()
-            started = True
             await send({"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)})
             if scope["method"] == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
@@ -85,8 +83,6 @@ async def _send_stream(broadcast: LatestFrameBroadcast, scope: Scope, send: Send
                 await send({"type": "http.response.body", "body": viewer.part(), "more_body": True})
                 await viewer.wait()
     except SourceError as error:
-        if started:
-            raise
         raise problem(error) from error
 
 

@@ -24,12 +24,20 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     """The base URL at which `app` is served; a `ProblemError` before the answer starts becomes a problem body."""
 
     async def with_problems(scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         try:
-            await app(scope, receive, send)
+            await app(scope, receive, noting)
         except ProblemError as problem:
+            if started:
+                raise  # uvicorn breaks the connection off
             headers = [(b"content-type", PROBLEM_TYPE.encode()), *problem.headers]
-            start: Message = {"type": "http.response.start", "status": problem.problem_status, "headers": headers}
-            await send(start)
+            await send({"type": "http.response.start", "status": problem.problem_status, "headers": headers})
             await send({"type": "http.response.body", "body": problem.body()})
 
     config = uvicorn.Config(
