@@ -47,11 +47,11 @@ def ratio_at_most(values: Mapping[str, float], peer: str, limit: float) -> Goal:
 
 
 def at_least(value: float, limit: float, unit: str) -> Goal:
-    return Goal(f"≥ {limit:,g} {unit}", f"{value:,.4g} {unit}", value >= limit)
+    return Goal(f"≥ {limit:,g} {unit}", f"{_number(value)} {unit}", value >= limit)
 
 
 def at_most(value: float, limit: float, unit: str) -> Goal:
-    return Goal(f"≤ {limit:,g} {unit}", f"{value:,.4g} {unit}", value <= limit)
+    return Goal(f"≤ {limit:,g} {unit}", f"{_number(value)} {unit}", value <= limit)
 
 
 COLUMNS = ("fluxgate", "nginx", "hpm", "axios", "direct")
