@@ -17,11 +17,13 @@ from fluxgate_printing.printers.base import PrinterDriver
 from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.projects import ProjectRepository
-from fluxgate_printing.queue.lane import Content, PrinterLane
+from fluxgate_printing.queue.bringing import Content
+from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.service import PrintingService
 from fluxgate_printing.settings import OctoPrintSettings, PrinterSettings, PrintingSettings, VirtualPrinterSettings
+from fluxgate_printing.shelf import Shelf
 from fluxgate_printing.test_picture import TestPicture
 
 HANDLERS = (
@@ -101,9 +103,10 @@ class NativeBackend:
         repository = JobRepository(context.database)
         catalog = FileRepository(context.database)
         store = FileStore(context.data_dir / "files")
-        await store.start()
+        shelf = Shelf(catalog, store)
         content = _content(catalog, store)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(shelf.running())
             lanes: dict[str, PrinterLane] = {}
             cameras: dict[str, Camera] = {}
             for name, settings in self._printers.items():
@@ -121,9 +124,8 @@ class NativeBackend:
                 cameras=cameras,
                 default=self._default,
                 jobs=repository,
-                catalog=catalog,
                 projects=ProjectRepository(context.database),
-                store=store,
+                shelf=shelf,
                 files=self._settings.files,
             )
             for lane in lanes.values():

@@ -4,30 +4,28 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import shutil
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from uuid import UUID
 
-import msgspec
-
-from fluxgate.errors import ConflictError, NotFoundError, ProblemError, UnprocessableError
+from fluxgate.errors import ConflictError, NotFoundError, ProblemError
 from fluxgate.plugin import CheckResult
 from fluxgate.types import Receive, Scope
 from fluxgate_printing.camera import Camera
-from fluxgate_printing.files.catalog import FileRecord, FileRepository
-from fluxgate_printing.files.gcode_metadata import GcodeMetadata, read_metadata
+from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.files.names import check_name
-from fluxgate_printing.files.store import FileStore
-from fluxgate_printing.files.upload import UploadedFile, UploadResult, receive_upload
+from fluxgate_printing.files.upload import UploadResult, receive_upload
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.records import JobRecord, NewJob
+from fluxgate_printing.queue.refusals import check_ready, occupied
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.settings import FileSettings
+from fluxgate_printing.shelf import Shelf
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class PrintingService:
@@ -40,18 +38,16 @@ class PrintingService:
         cameras: dict[str, Camera],
         default: str,
         jobs: JobRepository,
-        catalog: FileRepository,
         projects: ProjectRepository,
-        store: FileStore,
+        shelf: Shelf,
         files: FileSettings,
     ) -> None:
         self.lanes = lanes
         self.cameras = cameras
         self.default = default
         self.jobs = jobs
-        self.catalog = catalog
         self.projects = projects
-        self.store = store
+        self.shelf = shelf
         self.file_settings = files
 
     # -- printers
@@ -98,14 +94,18 @@ class PrintingService:
         except ProblemError as problem:
             return job, False, problem.message
 
-    async def new_job(self, filename: str, *, project: str | None, idempotency_key: str | None) -> NewJob:
+    async def project(self, project: str | None) -> UUID | None:
+        """A project's UUID, by its UUID or external id; NotFoundError PROJECT_NOT_FOUND."""
+        if project is None:
+            return None
+        found = await self.projects.resolve(project)
+        if found is None:
+            raise NotFoundError(f"There is no project {project!r}.", code="PROJECT_NOT_FOUND", field="project_id")
+        return found
+
+    async def new_job(self, filename: str, *, project_id: UUID | None, idempotency_key: str | None) -> NewJob:
         """A job for a file in the catalog, with what is known of the file."""
         file = await self.file(filename)
-        project_id: UUID | None = None
-        if project is not None:
-            project_id = await self.projects.resolve(project)
-            if project_id is None:
-                raise NotFoundError(f"There is no project {project!r}.", code="PROJECT_NOT_FOUND", field="project_id")
         estimated = file.analysis.get("estimated_time") if file.analysis else None
         return NewJob(
             file_name=file.name,
@@ -115,6 +115,17 @@ class PrintingService:
             estimated_time=round(estimated) if isinstance(estimated, int | float) else None,
             idempotency_key=idempotency_key,
         )
+
+    def waits_for(self) -> str:
+        """Why a queued job isn't printing now."""
+        lane = self.lane()
+        if lane.job is not None:
+            return occupied(lane.name, lane.job.file_name, unknown=lane.is_held).message
+        try:
+            check_ready(lane.name, lane.supervisor.state)
+        except ProblemError as problem:
+            return problem.message
+        return "It waits to be started."
 
     async def position(self, job: JobRecord) -> int:
         """Where a job stands among those that wait, from 1; 0 if it doesn't wait."""
@@ -132,11 +143,7 @@ class PrintingService:
         """Take a job out of the queue. One that prints is refused; one whose outcome is unknown is settled as
         canceled."""
         job = await self.job_in_queue(queue_id)
-        if job.status == "printing" and not job.outcome_unknown:
-            raise ConflictError(
-                f"Job {queue_id} is printing; cancel the print with POST /job/cancel.", code="JOB_PRINTING"
-            )
-        canceled = await self.jobs.cancel(job.id)
+        canceled = await self.jobs.withdraw(job.id)
         if job.printer_name in self.lanes:
             await self.lanes[job.printer_name].let_go(job.id)
         return canceled
@@ -163,40 +170,17 @@ class PrintingService:
     async def file(self, name: str) -> FileRecord:
         """A file of the catalog; NotFoundError FILE_NOT_FOUND."""
         checked = check_name(name, self.file_settings.extensions, field="filename")
-        file = await self.catalog.get_by_name(checked)
-        if file is None:
-            raise NotFoundError(f"There is no file {checked!r}.", code="FILE_NOT_FOUND", field="filename")
-        return file
+        return await self.shelf.find(checked)
 
-    async def upload(self, scope: Scope, receive: Receive) -> UploadResult:
-        """Take an upload in, and its files into the catalog."""
-        result = await receive_upload(scope, receive, self.store, self.file_settings)
-        if len({file.name for file in result.files}) != len(result.files):
-            raise UnprocessableError("Two files of the upload have one name.", code="FILE_TWICE", field="files")
-        for file in result.files:
-            await self._catalogue(file)
-        return result
-
-    async def _catalogue(self, file: UploadedFile) -> None:
+    async def upload(
+        self, scope: Scope, receive: Receive, read: Callable[[dict[str, str]], Awaitable[T]]
+    ) -> tuple[UploadResult, T]:
+        """Take an upload in. `read` makes of its text fields what the caller needs; if it raises, nothing is kept."""
+        result = await receive_upload(scope, receive, self.shelf.store, self.file_settings)
         try:
-            metadata = await asyncio.to_thread(read_metadata, file.path)
-        except OSError:
-            metadata = GcodeMetadata()
-        await self.catalog.add(
-            name=file.name, sha256=file.sha256, size=file.size, analysis=msgspec.to_builtins(metadata)
-        )
-
-    async def delete_file(self, name: str) -> bool:
-        """Remove a file, and its bytes if nothing else has them; False if it wasn't there. ConflictError
-        FILE_IN_USE."""
-        gone = await self.catalog.remove(name)
-        if gone is None:
-            return False
-        if not await self.catalog.is_needed(gone.sha256):
-            await self.store.delete(gone.sha256)
-        return True
-
-    async def space(self) -> tuple[int, int]:
-        """Free and total bytes where files are stored."""
-        usage = await asyncio.to_thread(shutil.disk_usage, self.store.root)
-        return usage.free, usage.total
+            fields = await read(result.fields)
+            await self.shelf.put(result.files)
+        except BaseException:
+            await asyncio.shield(self.shelf.discard(result.files))
+            raise
+        return result, fields

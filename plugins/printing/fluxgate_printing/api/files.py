@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import msgspec
 from litestar import delete, get
 from litestar.di import NamedDependency
@@ -22,8 +24,8 @@ _NO = frozenset({"false", "0", "no", "off", ""})
 @get("/files", summary="Uploaded files")
 async def show(service: NamedDependency[PrintingService]) -> FilesView:
     """Newest first."""
-    free, total = await service.space()
-    files = [file_item(file) for file in await service.catalog.list()]
+    free, total = await service.shelf.space()
+    files = [file_item(file) for file in await service.shelf.all()]
     return FilesView(files=files, free=min(free, TEBIBYTE - 1), total=min(total, TEBIBYTE - 1))
 
 
@@ -31,8 +33,15 @@ async def show(service: NamedDependency[PrintingService]) -> FilesView:
 async def remove(name: FromPath[str], service: NamedDependency[PrintingService]) -> Done:
     """409 while a job that waits or prints needs it. A file that isn't there is no error: it is gone already."""
     checked = check_name(name, service.file_settings.extensions, field="name")
-    gone = await service.delete_file(checked)
+    gone = await service.shelf.delete(checked)
     return Done(message=f"{checked} was deleted." if gone else f"{checked} wasn't there.", count=int(gone))
+
+
+class _Wish(msgspec.Struct, frozen=True):
+    """The text fields of an upload."""
+
+    print: bool
+    project_id: UUID | None
 
 
 class Upload:
@@ -44,17 +53,12 @@ class Upload:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """201 with what was stored; with the field `print` the files are queued, and the first starts if the printer
         is free."""
-        result = await self._service.upload(scope, receive)
-        wanted = result.fields.get("print", "").strip().lower()
-        if wanted not in _YES | _NO:
-            raise UnprocessableError("'print' is true or false.", code="INVALID_FIELD", field="print")
+        result, wish = await self._service.upload(scope, receive, self._read_fields)
         files: dict[str, UploadedItem] = {}
         for file in result.files:
             item = UploadedItem(name=file.name, path=file.name, size=file.size, hash=file.sha256)
-            if wanted in _YES:
-                new = await self._service.new_job(
-                    file.name, project=result.fields.get("project_id") or None, idempotency_key=None
-                )
+            if wish.print:
+                new = await self._service.new_job(file.name, project_id=wish.project_id, idempotency_key=None)
                 job, _, _ = await self._service.enqueue(new, start=True)
                 item.queue_id = job.fluxprint_queue_id or msgspec.UNSET
             files[file.name] = item
@@ -62,3 +66,9 @@ class Upload:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 201, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _read_fields(self, fields: dict[str, str]) -> _Wish:
+        wanted = fields.get("print", "").strip().lower()
+        if wanted not in _YES | _NO:
+            raise UnprocessableError("'print' is true or false.", code="INVALID_FIELD", field="print")
+        return _Wish(print=wanted in _YES, project_id=await self._service.project(fields.get("project_id") or None))

@@ -29,7 +29,7 @@ IdempotencyKey = Annotated[
 @get("/queue", summary="The print queue")
 async def show(service: NamedDependency[PrintingService]) -> QueueView:
     """What prints, then what waits, in order."""
-    return queue_view(await service.jobs.active(), await service.jobs.counts())
+    return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
 
 
 @post("/queue", summary="Put a file in the print queue")
@@ -37,7 +37,8 @@ async def add(
     data: JSONBody[QueueAdd], service: NamedDependency[PrintingService], idempotency_key: IdempotencyKey = None
 ) -> QueueAdded:
     """404 when there is no such file. With `print` it starts at once if the printer is free."""
-    new = await service.new_job(data.filename, project=data.project_id, idempotency_key=idempotency_key)
+    project_id = await service.project(data.project_id)
+    new = await service.new_job(data.filename, project_id=project_id, idempotency_key=idempotency_key)
     new = msgspec.structs.replace(
         new,
         priority=data.priority,
@@ -78,7 +79,7 @@ async def remove(queue_id: FromPath[int], service: NamedDependency[PrintingServi
 async def reorder(data: JSONBody[Reorder], service: NamedDependency[PrintingService]) -> QueueView:
     """All or nothing; jobs that aren't named keep their order around those that are."""
     await service.jobs.reorder([(item.id, item.position) for item in data.items])
-    return queue_view(await service.jobs.active(), await service.jobs.counts())
+    return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
 
 
 @post("/queue/{queue_id:int}/start", status_code=200, summary="Start a queued job")

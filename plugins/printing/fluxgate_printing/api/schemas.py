@@ -41,7 +41,10 @@ class QueueAdded(msgspec.Struct, kw_only=True):
 
 
 class QueueItem(msgspec.Struct, kw_only=True, rename="camel"):
-    """One job that waits or prints. `position` counts from 1 among those that wait; the one that prints has 0."""
+    """One job that waits or prints. `position` counts from 1 among those that wait; the one that prints has 0.
+
+    `detail`: why it waits, or what isn't known of it.
+    """
 
     id: int
     job_id: str

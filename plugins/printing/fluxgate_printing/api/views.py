@@ -66,8 +66,8 @@ def job_view(state: PrinterState) -> JobView:
     )
 
 
-def queue_view(active: Iterable[JobRecord], counts: dict[str, int]) -> QueueView:
-    """`GET /queue`."""
+def queue_view(active: Iterable[JobRecord], counts: dict[str, int], waits_for: str) -> QueueView:
+    """`GET /queue`. `waits_for`: why the default printer takes no job now."""
     items: list[QueueItem] = []
     place = 0
     for job in active:
@@ -85,7 +85,7 @@ def queue_view(active: Iterable[JobRecord], counts: dict[str, int]) -> QueueView
                 estimated_time=job.estimated_time,
                 printer=job.printer_name,
                 outcome_unknown=job.outcome_unknown,
-                detail=job.state_detail,
+                detail=job.state_detail or (waits_for if job.status == "queued" else None),
             )
         )
     return QueueView(

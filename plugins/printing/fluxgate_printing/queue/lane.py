@@ -1,10 +1,9 @@
 """One printer's side of the queue: brings a job to the printer, follows it to its end, and never prints one twice.
 
 The order is what keeps a job safe (docs/printing.md, "From queue to print"): ask the printer live → claim the job in
-the database → upload →
-ask again → start → believe it only when seen. `printing` is in the database before the start command leaves, so a
-crash never reprints;
-what can't be told is `outcome_unknown` and waits for a person.
+the database → upload → ask again → note that the start command leaves → send it → believe it only when seen. So a crash
+never reprints, and what it leaves behind tells how far it had come. What can't be told is `outcome_unknown` and waits
+for a person.
 """
 
 from __future__ import annotations
@@ -13,345 +12,337 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-import msgspec
-
-from fluxgate.errors import ConflictError, ProblemError, UnavailableError
-from fluxgate_printing.models import ACTIVE_STATUSES, PrinterState
-from fluxgate_printing.printers.base import (
-    PrinterBusyError,
-    PrinterError,
-    PrinterOfflineError,
-    PrinterOutcomeUnknown,
-)
+from fluxgate.errors import ConflictError, NotFoundError
+from fluxgate_printing.models import PrinterState
+from fluxgate_printing.printers.base import PrinterError, PrinterOutcomeUnknown
 from fluxgate_printing.printers.supervisor import Supervisor
+from fluxgate_printing.queue.bringing import Bringer, Content, NotStarted, Started
+from fluxgate_printing.queue.judging import Ended, Held, Lost, Seen, judge
 from fluxgate_printing.queue.records import JobRecord
+from fluxgate_printing.queue.refusals import check_ready, occupied, printer_problem
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.states import FinalStatus, InvalidTransitionError
 
+__all__ = ["Content", "PrinterLane"]
+
 log = logging.getLogger(__name__)
 
-CONFIRM_TIMEOUT = 90.0
-CONFIRM_EVERY = 0.2
+LOOK_EVERY = 1.0
 SAVE_EVERY = 2.0
-WATCHED_WITHIN = 30.0
-RETRY_WRITE = 2.0
-COMPLETE = 99.995
 
-Content = Callable[[JobRecord], Awaitable[Path]]
-"""Where the bytes of a job's file are; FileNotFoundError when they are gone."""
+T = TypeVar("T")
 
 
 class PrinterLane:
-    """The one place that gives `supervisor`'s printer anything to print."""
+    """The one place that gives `supervisor`'s printer anything to print.
 
-    def __init__(self, supervisor: Supervisor, jobs: JobRepository, content: Content) -> None:
+    Seconds: `confirm_timeout`, for the printer to be seen at a print after the start command; `confirm_every`, between
+    looks at it meanwhile; `retry_write`, before a database that didn't take a job's state is tried again.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        jobs: JobRepository,
+        content: Content,
+        *,
+        confirm_timeout: float = 90.0,
+        confirm_every: float = 0.2,
+        retry_write: float = 2.0,
+    ) -> None:
         self.supervisor = supervisor
         self.name = supervisor.name
         self._jobs = jobs
-        self._content = content
-        self._starting = asyncio.Lock()
-        self._job: JobRecord | None = None
-        self._file: str | None = None
-        self._confirmed = False
-        self._cancel_asked = False
+        self._bringer = Bringer(supervisor, jobs, content)
+        self._confirm_timeout = confirm_timeout
+        self._confirm_every = confirm_every
+        self._retry_write = retry_write
+        self._claiming = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._held: Held | None = None
+        self._saved: tuple[str, float | None] | None = None
         self._saved_at = float("-inf")
-        self._last_active = float("-inf")
-        self._bringing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def job(self) -> JobRecord | None:
         """The job that this printer has, as it was claimed; None when it is free."""
-        return self._job
+        return None if self._held is None else self._held.job
+
+    @property
+    def is_held(self) -> bool:
+        """Whether what became of its job isn't known, so that it takes no other."""
+        return self._held is not None and self._held.unknown
 
     async def start(self) -> None:
         """Take up again what the database says this printer is printing, then follow it."""
-        mine = [job for job in await self._jobs.active() if job.status == "printing" and job.printer_name == self.name]
-        if mine:
-            self._job = mine[0]
-            self._file = mine[0].file_path or mine[0].file_name
-            self._confirmed = not mine[0].outcome_unknown
-            log.info("printer %s: job %s was printing when we stopped", self.name, self._job.id)
+        await self._take_up()
         self._spawn(self._follow(), "follow")
 
     async def aclose(self) -> None:
         """Stop following. The printer goes on."""
-        for task in tuple(self._tasks):
+        tasks = tuple(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def print(self, job: JobRecord) -> JobRecord:
         """Claim the job and begin to print it; answers the claimed job. What follows runs by itself and is recorded
         in the job.
 
         Raises ConflictError (PRINTER_BUSY, PRINTER_ERROR, PRINTER_HELD, JOB_NOT_QUEUED), UnavailableError
-        (PRINTER_OFFLINE).
+        (PRINTER_OFFLINE, DATABASE_UNAVAILABLE).
         """
-        async with self._starting:
-            if self._job is not None:
-                raise self._occupied(self._job)
+        async with self._claiming:
+            if self._held is not None:
+                raise occupied(self.name, self._held.job.file_name, unknown=self._held.unknown)
             check_ready(self.name, await self.supervisor.refresh())
-            claimed = await self._jobs.claim(job.id, self.name)
-            if claimed is None:
-                raise ConflictError("This job isn't waiting any more.", code="JOB_NOT_QUEUED")
-            self._take(claimed)
-            self._bringing = True
-        self._spawn(self._bring(claimed), "bring")
+            claimed = await self._claim(job)
+            held = self._hold(Held(job=claimed, phase="bringing"))
+        self._spawn(self._bring(held), "bring")
         return claimed
 
     async def cancel(self) -> None:
         """Cancel what prints, or is about to. Raises ProblemError."""
-        self._cancel_asked = True
-        if self._bringing:
+        if self._held is not None and self._held.phase == "bringing":
+            self._held.cancel_asked = True
             return  # the start command hasn't left, and won't
-        try:
-            await self._command(self.supervisor.driver.cancel)
-        except ProblemError:
-            self._cancel_asked = False
-            raise
+        async with self._bringer.sending:
+            held = self._held
+            try:
+                await self._command(self.supervisor.driver.cancel, held)
+            finally:
+                await self.supervisor.refresh()
 
     async def pause(self) -> None:
         """Pause what prints. Raises ProblemError."""
-        await self._command(self.supervisor.driver.pause)
+        try:
+            await self._command(self.supervisor.driver.pause)
+        finally:
+            await self.supervisor.refresh()
 
     async def resume(self) -> None:
         """Go on with what is paused. Raises ProblemError."""
-        await self._command(self.supervisor.driver.resume)
+        try:
+            await self._command(self.supervisor.driver.resume)
+        finally:
+            await self.supervisor.refresh()
 
     async def let_go(self, job_id: UUID) -> None:
-        """Forget a job that a person has settled in the database."""
-        if self._job is not None and self._job.id == job_id:
-            self._take(None)
+        """Forget a job that a person has settled in the database. Before the start command it won't be printed."""
+        if self._held is not None and self._held.job.id == job_id:
+            self._drop(self._held)
 
     # -- bringing a job to the printer
 
-    async def _bring(self, job: JobRecord) -> None:
-        driver = self.supervisor.driver
+    async def _claim(self, job: JobRecord) -> JobRecord:
         try:
-            name = await driver.upload(job.file_name, await self._content(job))
-            check_ready(self.name, await self.supervisor.refresh())
-        except (PrinterError, ProblemError, OSError) as error:
-            reason = error.message if isinstance(error, ProblemError) else str(error)
-            await self._put_back(job, f"{self.name}: {reason}")
-            return
-        except Exception:
-            log.exception("printer %s: bringing job %s failed", self.name, job.id)
-            await self._put_back(job, f"{self.name}: the file couldn't be brought to the printer")
-            return
-        self._file = name
-        if self._cancel_asked:
-            await self._finish(job, "canceled", None)
-            return
-        self._bringing = False
-        try:
-            await driver.start(name)
-        except PrinterOutcomeUnknown as error:
-            await self._unknown(job, str(error))
-            return
-        except PrinterError as error:
-            await self._put_back(job, f"{self.name}: {error}")
-            return
-        except Exception as error:
-            # The command may have left: only a person can tell now.
-            log.exception("printer %s: starting job %s failed", self.name, job.id)
-            await self._unknown(job, f"The start command failed ({type(error).__name__}).")
-            return
-        await self._confirm(job)
+            claimed = await self._jobs.claim(job.id, self.name)
+        except ConflictError:
+            raise
+        except BaseException:
+            # whether the claim was written isn't known: what the database has is taken up when it answers again
+            self._spawn(self._take_up_later(), "take up again")
+            raise
+        if claimed is None:
+            raise ConflictError("This job isn't waiting any more.", code="JOB_NOT_QUEUED")
+        return claimed
 
-    async def _confirm(self, job: JobRecord) -> None:
-        """Believe the start when the printer is seen at it; short prints may be over before they are."""
-        deadline = time.monotonic() + CONFIRM_TIMEOUT
+    async def _bring(self, held: Held) -> None:
+        step = await self._bringer.bring(held, lambda: self._held is held)
+        match step:
+            case Started():
+                await self._confirm(held)
+            case NotStarted(reason=reason):
+                await self._put_back(held, reason)
+            case Ended():
+                await self._end(held, step)
+            case Lost(reason=reason):
+                await self._lose(held, reason)
+            case _:
+                self._drop(held)
+
+    async def _confirm(self, held: Held) -> None:
+        """Look often until the printer was seen at it; the follower draws the conclusions."""
+        deadline = time.monotonic() + self._confirm_timeout
         while time.monotonic() < deadline:
-            state = await self.supervisor.refresh()
-            if self._job is None or self._job.id != job.id:
+            await self.supervisor.refresh()
+            if self._held is not held or held.seen or held.unknown:
                 return
-            if state.status in ACTIVE_STATUSES or self._over(state):
-                self._confirmed = True
-                await self._observe(state)
-                return
-            if state.status == "error":
-                await self._finish(job, "failed", state.error or "The printer reports an error.")
-                return
-            await asyncio.sleep(CONFIRM_EVERY)
-        await self._unknown(job, f"The printer wasn't seen printing within {CONFIRM_TIMEOUT:.0f} s of the start.")
+            await asyncio.sleep(self._confirm_every)
+        if self._held is held and not held.seen:
+            await self._lose(held, f"The printer wasn't seen printing within {self._confirm_timeout:g} s of the start.")
+
+    async def _put_back(self, held: Held, reason: str) -> None:
+        """The start command never left: back into the queue, at its head, with the reason."""
+        log.warning("job %s goes back into the queue: %s", held.job.id, reason)
+        if not held.cancel_asked and self._held is held:
+            await self._persistently(lambda: self._jobs.release(held.job.id, reason), lambda: not held.cancel_asked)
+        if held.cancel_asked:
+            await self._end(held, Ended("canceled"))
+        self._drop(held)
 
     # -- following it
 
     async def _follow(self) -> None:
         with self.supervisor.subscribe() as states:
-            async for state in states:
+            while True:
                 try:
-                    await self._observe(state)
-                except InvalidTransitionError as error:
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await anext(states)
+                except TimeoutError:
+                    pass  # a state that doesn't change is looked at too
+                except StopAsyncIteration:
+                    return
+                try:
+                    await self._look()
+                except (InvalidTransitionError, NotFoundError) as error:
                     log.warning("printer %s: its job was settled by somebody else (%s)", self.name, error)
-                    self._take(None)
-                except Exception:
-                    # The next state tries again; if none comes, the printer's own state hasn't changed either.
+                    if self._held is not None:
+                        self._drop(self._held)
+                except Exception:  # looked at again in a moment; the job must not be lost for it
                     log.exception("printer %s: recording the job's state failed", self.name)
-                    self._spawn(self._observe_later(), "observe again")
 
-    async def _observe_later(self) -> None:
-        await asyncio.sleep(RETRY_WRITE)
-        try:
-            await self._observe(self.supervisor.state)
-        except Exception as error:  # noqa: BLE001 - the database is still away; the job must not be lost for it
-            log.warning("printer %s: still can't record the job's state (%s)", self.name, type(error).__name__)
-            self._spawn(self._observe_later(), "observe again")
-
-    async def _observe(self, state: PrinterState) -> None:
+    async def _look(self) -> None:
         """Bring the job's row in line with what the printer was seen doing."""
-        job = self._job
-        if job is None or not state.observed_at or state.status in {"offline", "connecting"}:
-            return  # offline is not failed: it is looked at again when the printer answers
-        if job.outcome_unknown or self._confirmed:
-            await self._reconcile(job, state)
-
-    async def _reconcile(self, job: JobRecord, state: PrinterState) -> None:
-        same = state.file is None or state.file == self._file
-        if state.status in ACTIVE_STATUSES:
-            if same:
-                if job.outcome_unknown:
-                    await self._adopt(job)
-                await self._save_progress(job, state)
-            elif not job.outcome_unknown:
-                await self._unknown(job, "The printer is printing another file.")
-        elif state.status == "error":
-            await self._finish(job, "failed", state.error or "The printer reports an error.")
-        elif self._over(state):
-            await self._finish(job, "completed", None, state)
-        elif self._cancel_asked:
-            await self._finish(job, "canceled", None, state)
-        elif not job.outcome_unknown:
-            if self._seen_active(state, same=same):
-                await self._finish(job, "canceled", "The print was stopped at the printer.", state)
-            else:
-                await self._unknown(job, "The printer was found idle, without the end of the print having been seen.")
-
-    def _seen_active(self, state: PrinterState, *, same: bool) -> bool:
-        """Whether the print was watched until just now, so that idle means somebody stopped it."""
-        return same and state.file is not None and time.monotonic() - self._last_active < WATCHED_WITHIN
-
-    def _over(self, state: PrinterState) -> bool:
-        return (
-            state.status not in ACTIVE_STATUSES
-            and state.file is not None
-            and state.file == self._file
-            and (state.completion or 0.0) >= COMPLETE
-        )
-
-    async def _adopt(self, job: JobRecord) -> None:
-        log.info("printer %s: found job %s printing; taken up again", self.name, job.id)
-        self._job = await self._jobs.adopt(job.id)
-        self._confirmed = True
-
-    async def _save_progress(self, job: JobRecord, state: PrinterState) -> None:
-        now = time.monotonic()
-        self._last_active = now
-        progress = min(max(state.completion or 0.0, 0.0), 100.0)
-        if now - self._saved_at < SAVE_EVERY:
+        held, state = self._held, self.supervisor.state
+        if held is None:
             return
-        self._saved_at = now
+        verdict = judge(held, state)
+        match verdict:
+            case Seen():
+                await self._seen(held, state)
+            case Lost(reason=reason):
+                await self._lose(held, reason)
+            case Ended():
+                await self._end(held, verdict, state)
+            case _:
+                pass
+
+    async def _seen(self, held: Held, state: PrinterState) -> None:
+        held.last_seen = state.observed_at
+        held.seen = True
+        if held.unknown:
+            log.info("printer %s: found job %s printing; taken up again", self.name, held.job.id)
+            held.unknown = False
+            if await self._persistently(lambda: self._jobs.adopt(held.job.id)) is None:
+                self._drop(held)
+                return
+        now = time.monotonic()
+        saving = (state.status, state.completion)
+        if saving == self._saved or (self._saved is not None and now - self._saved_at < SAVE_EVERY):
+            return
         estimate = state.estimated_print_time
         await self._jobs.update_progress(
-            job.id,
-            progress,
+            held.job.id,
+            min(max(state.completion or 0.0, 0.0), 100.0),
             printer_status=state.status,
             estimated_time=None if estimate is None else round(estimate),
         )
+        self._saved, self._saved_at = saving, now
 
-    # -- ends
+    async def _lose(self, held: Held, reason: str) -> None:
+        log.error("printer %s: what became of job %s isn't known: %s", self.name, held.job.id, reason)
+        held.unknown = True
+        written = await self._persistently(
+            lambda: self._jobs.mark_unknown(held.job.id, reason), lambda: held.unknown and self._held is held
+        )
+        if written is None and held.unknown:
+            self._drop(held)
 
-    async def _finish(
-        self, job: JobRecord, status: FinalStatus, message: str | None, state: PrinterState | None = None
-    ) -> None:
+    async def _end(self, held: Held, end: Ended, state: PrinterState | None = None) -> None:
         spent = round(state.print_time) if state is not None and state.print_time is not None else None
-        await self._jobs.finish(job.id, status, error_message=message, actual_time=spent)
-        log.info("printer %s: job %s %s%s", self.name, job.id, status, f" ({message})" if message else "")
-        if self._job is not None and self._job.id == job.id:
-            self._take(None)
+        status: FinalStatus = end.status
+        done = await self._persistently(
+            lambda: self._jobs.finish(held.job.id, status, error_message=end.message, actual_time=spent)
+        )
+        if done is not None:
+            log.info("printer %s: job %s %s (%s)", self.name, held.job.id, status, end.message or "as expected")
+        self._drop(held)
 
-    async def _put_back(self, job: JobRecord, reason: str) -> None:
-        """The start command never left: back into the queue, at its place, with the reason."""
-        log.warning("job %s goes back into the queue: %s", job.id, reason)
-        if self._cancel_asked:
-            await self._finish(job, "canceled", None)
+    # -- taking up what an earlier process left
+
+    async def _take_up(self) -> None:
+        printing = [job for job in await self._jobs.active() if job.status == "printing"]
+        job = next((job for job in printing if job.printer_name == self.name), None)
+        if job is None or self._held is not None:
             return
-        await self._persistently(lambda: self._jobs.release(job.id, reason))
-        self._take(None)
+        if job.printer_status is None and not job.outcome_unknown:
+            await self._jobs.release(job.id, f"{self.name}: interrupted before the print was started")
+            log.info("printer %s: job %s was claimed and not started; it waits again", self.name, job.id)
+            return
+        seen = job.printer_status not in {None, "starting"}
+        if not seen and not job.outcome_unknown:
+            job = await self._jobs.mark_unknown(job.id, "Interrupted while the print was being started.")
+        self._hold(
+            Held(
+                job=job,
+                phase="started",
+                file=job.file_path or job.file_name,
+                stale=True,
+                seen=seen,
+                unknown=job.outcome_unknown,
+            )
+        )
+        log.info("printer %s: job %s was printing; it is taken up again", self.name, job.id)
 
-    async def _unknown(self, job: JobRecord, reason: str) -> None:
-        log.error("printer %s: what became of job %s isn't known: %s", self.name, job.id, reason)
-        await self._persistently(lambda: self._jobs.mark_unknown(job.id, reason))
-        if self._job is not None and self._job.id == job.id:
-            self._job = msgspec.structs.replace(job, outcome_unknown=True, state_detail=reason)
-
-    async def _persistently(self, write: Callable[[], Awaitable[JobRecord]]) -> None:
+    async def _take_up_later(self) -> None:
         while True:
             try:
-                await write()
-            except InvalidTransitionError as error:
-                log.warning("printer %s: the job was settled by somebody else meanwhile (%s)", self.name, error)
-                return
-            except Exception:
-                log.exception("printer %s: the database doesn't take a job's state; trying again", self.name)
-                await asyncio.sleep(RETRY_WRITE)
+                async with self._claiming:
+                    await self._take_up()
+            except Exception as error:  # noqa: BLE001 - the database is still away
+                log.warning("printer %s: still can't read its job (%r)", self.name, error)
+                await asyncio.sleep(self._retry_write)
             else:
                 return
 
     # -- inside
 
-    def _take(self, job: JobRecord | None) -> None:
-        self._job = job
-        self._file = None
-        self._confirmed = False
-        self._cancel_asked = False
-        self._saved_at = float("-inf")
-        self._last_active = float("-inf")
-        self._bringing = False
+    def _hold(self, held: Held) -> Held:
+        self._held = held
+        self._saved, self._saved_at = None, float("-inf")
+        return held
 
-    def _occupied(self, job: JobRecord) -> ConflictError:
-        if job.outcome_unknown:
-            return ConflictError(
-                f"{self.name} is held: whether it printed {job.file_name!r} isn't known."
-                " Look at the printer, then settle that job.",
-                code="PRINTER_HELD",
-            )
-        return ConflictError(f"{self.name} is printing {job.file_name!r}.", code="PRINTER_BUSY")
+    def _drop(self, held: Held) -> None:
+        if self._held is held:
+            self._held = None
 
-    async def _command(self, command: Callable[[], Awaitable[None]]) -> None:
+    async def _persistently(
+        self, write: Callable[[], Awaitable[T]], still: Callable[[], bool] = lambda: True
+    ) -> T | None:
+        """Write, one at a time, until the database has it or it isn't so any more (`still`); None if it wasn't
+        written, because somebody else settled the job meanwhile or it isn't so."""
+        while True:
+            try:
+                async with self._writing:
+                    return await write() if still() else None
+            except (InvalidTransitionError, NotFoundError) as error:
+                log.warning("printer %s: the job was settled by somebody else meanwhile (%s)", self.name, error)
+                return None
+            except Exception as error:  # noqa: BLE001 - whatever it is, the job's end must not be lost for it
+                log.warning("printer %s: a job's state can't be written; trying again (%r)", self.name, error)
+                await asyncio.sleep(self._retry_write)
+
+    async def _command(self, command: Callable[[], Awaitable[None]], canceled: Held | None = None) -> None:
         try:
             await command()
         except PrinterError as error:
+            if canceled is not None and isinstance(error, PrinterOutcomeUnknown):
+                canceled.cancel_asked = True
             raise printer_problem(self.name, error) from error
-        finally:
-            await self.supervisor.refresh()
+        if canceled is not None:
+            canceled.cancel_asked = True
 
     def _spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
         task = asyncio.create_task(work, name=f"printer {self.name}: {what}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
 
-
-def check_ready(name: str, state: PrinterState) -> None:
-    """Raise unless a print may start on a printer that is in this state, seen just now."""
-    if state.status in {"offline", "connecting"}:
-        raise UnavailableError(f"{name} is offline. {state.error or ''}".strip(), code="PRINTER_OFFLINE", retry_after=5)
-    if state.status == "error":
-        raise ConflictError(f"{name} reports an error: {state.error or state.text}", code="PRINTER_ERROR")
-    if state.status in ACTIVE_STATUSES:
-        raise ConflictError(f"{name} is busy ({state.text}).", code="PRINTER_BUSY")
-
-
-def printer_problem(name: str, error: PrinterError) -> ProblemError:
-    """The answer to a command that a printer didn't take."""
-    if isinstance(error, PrinterOfflineError):
-        return UnavailableError(f"{name}: {error}", code="PRINTER_OFFLINE", retry_after=5)
-    if isinstance(error, PrinterBusyError):
-        return ConflictError(f"{name}: {error}", code="PRINTER_STATE")
-    if isinstance(error, PrinterOutcomeUnknown):
-        return ProblemError(f"{name}: {error}", status=504, code="PRINTER_OUTCOME_UNKNOWN")
-    return ProblemError(f"{name}: {error}", status=502, code="PRINTER_REJECTED")
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s failed", task.get_name(), exc_info=error)

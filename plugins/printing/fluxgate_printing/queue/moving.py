@@ -36,8 +36,8 @@ class JobMover(JobReader):
         now = datetime.now(UTC)
         try:
             rows = await self._database.fetch(
-                "UPDATE print_jobs SET status = 'printing', printer_name = {}, started_at = {}, progress = 0,"
-                " state_detail = NULL, outcome_unknown = {}, updated_at = {}"
+                "UPDATE print_jobs SET status = 'printing', printer_name = {}, printer_status = NULL, started_at = {},"
+                " progress = 0, state_detail = NULL, outcome_unknown = {}, updated_at = {}"
                 " WHERE id = {} AND status = 'queued' RETURNING *",
                 printer,
                 now,
@@ -48,6 +48,26 @@ class JobMover(JobReader):
         except UniqueViolationError as error:
             raise ConflictError(f"Printer {printer} has another job.", code="PRINTER_BUSY") from error
         return job_from_row(rows[0]) if rows else None
+
+    async def note_start(self, claimed: JobRecord, printer_file: str) -> JobRecord:
+        """The start command of this claim leaves next, for the file that the printer calls `printer_file`.
+
+        Refused when the job was settled, or is another claim's by now: then it must not leave. While `printer_status`
+        is null, it hasn't.
+        """
+        rows = await self._database.fetch(
+            "UPDATE print_jobs SET printer_status = 'starting', file_path = {}, updated_at = {}"
+            " WHERE id = {} AND status = 'printing' AND printer_name = {} AND started_at = {}"
+            " AND printer_status IS NULL RETURNING *",
+            printer_file,
+            datetime.now(UTC),
+            claimed.id,
+            claimed.printer_name,
+            claimed.started_at,
+        )
+        if not rows:
+            raise InvalidTransitionError((await self.get(claimed.id)).status, "printing")
+        return job_from_row(rows[0])
 
     async def update_progress(
         self,
@@ -101,6 +121,20 @@ class JobMover(JobReader):
     async def cancel(self, job_id: UUID) -> JobRecord:
         """Cancel a queued or printing job. What its printer does about it is the caller's business."""
         return await self.finish(job_id, "canceled")
+
+    async def withdraw(self, job_id: UUID) -> JobRecord:
+        """Cancel a job unless it is being printed: one that is queued, or whose outcome isn't known.
+
+        Raises:
+            ConflictError: JOB_PRINTING.
+        """
+        async with self._database.transaction():
+            job = await self._lock(job_id)
+            if job.status == "printing" and not job.outcome_unknown:
+                raise ConflictError(
+                    f"{job.file_name} is printing; cancel the print with POST /job/cancel.", code="JOB_PRINTING"
+                )
+            return await self._write(job, _entering(job, "canceled"))
 
     async def update_status(
         self, job_id: UUID, status: str, progress: float | None = None, error_message: str | None = None

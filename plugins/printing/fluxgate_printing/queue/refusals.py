@@ -1,0 +1,49 @@
+"""Why a printer doesn't take a job or a command, as the answers that clients get."""
+
+from __future__ import annotations
+
+from fluxgate.errors import ConflictError, ProblemError, UnavailableError
+from fluxgate_printing.models import ACTIVE_STATUSES, PrinterState
+from fluxgate_printing.printers.base import (
+    PrinterBusyError,
+    PrinterError,
+    PrinterOfflineError,
+    PrinterOutcomeUnknown,
+)
+
+__all__ = ["check_ready", "occupied", "printer_problem"]
+
+RETRY_AFTER = 5
+
+
+def check_ready(name: str, state: PrinterState) -> None:
+    """Raise unless a print may start on a printer that is in this state, seen just now."""
+    if state.status in {"offline", "connecting"}:
+        raise UnavailableError(
+            f"{name} is offline. {state.error or ''}".strip(), code="PRINTER_OFFLINE", retry_after=RETRY_AFTER
+        )
+    if state.status == "error":
+        raise ConflictError(f"{name} reports an error: {state.error or state.text}", code="PRINTER_ERROR")
+    if state.status in ACTIVE_STATUSES:
+        raise ConflictError(f"{name} is busy ({state.text}).", code="PRINTER_BUSY")
+
+
+def occupied(name: str, file_name: str, *, unknown: bool) -> ConflictError:
+    """The printer has a job already; `unknown`: whether it printed it isn't known."""
+    if unknown:
+        return ConflictError(
+            f"{name} is held: whether it printed {file_name!r} isn't known. Look at the printer, then settle that job.",
+            code="PRINTER_HELD",
+        )
+    return ConflictError(f"{name} is printing {file_name!r}.", code="PRINTER_BUSY")
+
+
+def printer_problem(name: str, error: PrinterError) -> ProblemError:
+    """The answer to a command that a printer didn't take."""
+    if isinstance(error, PrinterOfflineError):
+        return UnavailableError(f"{name}: {error}", code="PRINTER_OFFLINE", retry_after=RETRY_AFTER)
+    if isinstance(error, PrinterBusyError):
+        return ConflictError(f"{name}: {error}", code="PRINTER_STATE")
+    if isinstance(error, PrinterOutcomeUnknown):
+        return ProblemError(f"{name}: {error}", status=504, code="PRINTER_OUTCOME_UNKNOWN")
+    return ProblemError(f"{name}: {error}", status=502, code="PRINTER_REJECTED")

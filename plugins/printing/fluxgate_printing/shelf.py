@@ -1,0 +1,149 @@
+"""Files with their names: the catalog (rows) and the store (bytes) kept in step, so that no name lacks its content and
+no content outlives its last use.
+
+A row is written after its content, and content is removed after its last row, so a crash leaves at most content that
+nothing refers to: the sweep finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from fluxgate.errors import NotFoundError, UnavailableError, UnprocessableError
+from fluxgate_printing.files.catalog import FileRecord, FileRepository
+from fluxgate_printing.files.gcode_metadata import GcodeMetadata, read_metadata
+from fluxgate_printing.files.store import STALE_AFTER, FileStore
+from fluxgate_printing.files.upload import UploadedFile
+
+__all__ = ["Shelf"]
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY = 3600.0
+_PLACE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{62}")
+
+
+class Shelf:
+    """One per process. Methods raise UnavailableError when the database or the disk doesn't answer."""
+
+    def __init__(self, catalog: FileRepository, store: FileStore) -> None:
+        self._catalog = catalog
+        self.store = store
+        # no content is removed between the writing of its row and the proof that the content is there
+        self._changing = asyncio.Lock()
+        self._doubtful: set[str] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Sweep now and then."""
+        await self.store.start()
+        task = asyncio.create_task(self._sweep_now_and_then(), name="sweep of stored files")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def all(self) -> list[FileRecord]:
+        """The present files, latest first."""
+        return await self._catalog.list()
+
+    async def find(self, name: str) -> FileRecord:
+        """The file of this name; NotFoundError FILE_NOT_FOUND."""
+        file = await self._catalog.get_by_name(name)
+        if file is None:
+            raise NotFoundError(f"There is no file {name!r}.", code="FILE_NOT_FOUND", field="filename")
+        return file
+
+    async def put(self, files: Iterable[UploadedFile]) -> None:
+        """Give stored contents their names. UnprocessableError FILE_TWICE for two files of one name."""
+        files = tuple(files)
+        if len({file.name for file in files}) != len(files):
+            raise UnprocessableError("Two files of the upload have one name.", code="FILE_TWICE", field="files")
+        for file in files:
+            await self._put(file)
+
+    async def discard(self, files: Iterable[UploadedFile]) -> None:
+        """Remove stored contents that got no name; one that something else needs stays."""
+        for file in files:
+            await self._forget(file.sha256)
+
+    async def delete(self, name: str) -> bool:
+        """Remove a file, and its content if nothing else has it; False if it wasn't there. ConflictError
+        FILE_IN_USE."""
+        gone = await self._catalog.remove(name)
+        if gone is None:
+            return False
+        await self._forget(gone.sha256)
+        return True
+
+    async def space(self) -> tuple[int, int]:
+        """Free and total bytes where contents are stored."""
+        usage = await asyncio.to_thread(shutil.disk_usage, self.store.root)
+        return usage.free, usage.total
+
+    async def sweep(self, older_than: float = STALE_AFTER) -> int:
+        """Remove contents older than so many seconds that nothing needs; how many."""
+        swept = 0
+        for sha256 in await asyncio.to_thread(self._contents, time.time() - older_than):
+            swept += await self._forget(sha256)
+        return swept
+
+    async def _put(self, file: UploadedFile) -> None:
+        try:
+            metadata = await asyncio.to_thread(read_metadata, file.path)
+        except OSError:
+            metadata = GcodeMetadata()
+        before = await self._catalog.get_by_name(file.name)
+        async with self._changing:
+            await self._catalog.add(
+                name=file.name, sha256=file.sha256, size=file.size, analysis=msgspec.to_builtins(metadata)
+            )
+            if not await asyncio.to_thread(self.store.path(file.sha256).exists):
+                await self._catalog.remove(file.name)
+                raise UnavailableError("The file was removed while it was stored. Try again.", retry_after=1)
+        if before is not None and before.sha256 != file.sha256:
+            await self._forget(before.sha256)
+        for sha256 in tuple(self._doubtful):
+            await self._forget(sha256)
+
+    async def _forget(self, sha256: str) -> bool:
+        """Remove a content unless it is needed. When that can't be told now, it is asked again later."""
+        self._doubtful.add(sha256)
+        try:
+            async with self._changing:
+                gone = not await self._catalog.is_needed(sha256) and await self.store.delete(sha256)
+        except (UnavailableError, OSError) as error:
+            log.warning("a stored file may be needed no more; it is looked at again later (%s)", error)
+            return False
+        self._doubtful.discard(sha256)
+        return gone
+
+    async def _sweep_now_and_then(self) -> None:
+        while True:
+            try:
+                swept = await self.sweep()
+            except Exception:
+                log.exception("sweeping the stored files failed")
+            else:
+                if swept:
+                    log.info("%d stored files that nothing needed were removed", swept)
+            await asyncio.sleep(SWEEP_EVERY)
+
+    def _contents(self, horizon: float) -> list[str]:
+        found: list[str] = []
+        for path in self.store.root.glob("??/*"):
+            with contextlib.suppress(FileNotFoundError):
+                place = path.relative_to(self.store.root).as_posix()
+                if _PLACE.fullmatch(place) and path.stat().st_mtime < horizon:
+                    found.append(place.replace("/", ""))
+        return found
