@@ -52,6 +52,11 @@ def _pieces(frame: Frame) -> tuple[bytes, bytes, bytes]:
     return head.encode("latin-1"), frame.data, b"\r\n" + DELIMITER
 
 
+def _reason(error: SourceError) -> str:
+    """For the log only: it may name addresses."""
+    return "" if error.__cause__ is None else f" ({error.__cause__!r})"
+
+
 class Viewer:
     """One reader of a broadcast, made by `LatestFrameBroadcast.viewer`. For one task at a time.
 
@@ -251,11 +256,11 @@ class LatestFrameBroadcast:
             if now - opened > _STEADY:
                 delay = _FIRST_DELAY
             if give_up is None or now + delay >= give_up:
-                log.warning("%s: %s (%r)", self._name, error, error.__cause__)
+                log.warning("%s: %s%s", self._name, error, _reason(error))
                 self._pump = None
                 self._fail(error)
                 return
-            log.info("%s: %s (%r) Opening it again.", self._name, error, error.__cause__)
+            log.info("%s: %s%s Opening it again.", self._name, error, _reason(error))
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LAST_DELAY)
 
