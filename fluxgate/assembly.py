@@ -7,36 +7,24 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from litestar import Litestar, Router
-from litestar.exceptions import HTTPException, ValidationException
-from litestar.openapi.config import OpenAPIConfig
-from litestar.response import Response
 from litestar.routes import HTTPRoute
 
-from fluxgate import __version__
-from fluxgate.errors import PROBLEM_TYPE, PluginError, ProblemError, problem_body
+from fluxgate.errors import PluginError
+from fluxgate.litestar_app import build_litestar
 from fluxgate.plugin import PluginSpec
-from fluxgate.plugins.record import PluginRecord
+from fluxgate.plugins.loading import PLUGIN_ERRORS
+from fluxgate.plugins.record import PluginRecord, Stage, ui_path_fault
 from fluxgate.proxy.forward import Forwarder
 from fluxgate.proxy.pool import Pool
-from fluxgate.routing import DuplicateRouteError, Route, RouteTable
+from fluxgate.routing import Route, RouteTable
 from fluxgate.settings import Settings
 from fluxgate.static_ui import StaticUIApp
 from fluxgate.types import ASGIApp
 
 if TYPE_CHECKING:
-    from litestar import Request
     from litestar.types import ControllerRouterHandler
 
-MAX_HANDLER_BODY = 4 * 1024 * 1024
-_CODES = {
-    400: "BAD_REQUEST",
-    401: "UNAUTHENTICATED",
-    403: "FORBIDDEN",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    413: "BODY_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
-}
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Assembly(NamedTuple):
@@ -47,48 +35,77 @@ class Assembly(NamedTuple):
     pools: dict[str, dict[str, Pool]]
 
 
-def assemble(records: Iterable[PluginRecord], settings: Settings) -> Assembly:
-    """Build routes for every plugin that loaded. A plugin is taken whole or, with its first fault, not at all."""
-    taken: list[Route] = []
+def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[Route] = ()) -> Assembly:
+    """Build routes for every plugin that loaded, beside the gateway's `own`. A plugin is taken whole or, with its first
+    fault, not at all."""
+    taken = list(own)
     pools: dict[str, dict[str, Pool]] = {}
     routers: list[Router] = []
-    table = RouteTable()
-    holder = _LitestarEndpoint()
+    holder = _LitestarEndpoint(build_litestar([]))
+    table = _table(taken)
     for record in records:
         if record.spec is None or record.quarantine is not None:
             continue
+        stage: Stage = "declaration"
         try:
             own_pools = _pools(record.spec)
-            router, handler_routes = _handlers(record, record.spec, holder)
-            routes = [*_proxies(record, record.spec, own_pools, settings), *_streams(record, record.spec)]
-            routes += [*handler_routes, *_ui(record, record.spec)]
-        except Exception as error:  # noqa: BLE001 - the isolation boundary: a declaration may be wrong in any way
-            record.fail("declaration", error)
-            continue
-        trial = RouteTable()
-        try:
-            for route in (*taken, *routes):
-                trial.add(route)
-        except (DuplicateRouteError, ValueError) as error:
-            record.fail("routes", error)
+            router, routes = _handlers(record, record.spec, holder)
+            routes += [*_proxies(record, record.spec, own_pools, settings), *_streams(record, record.spec)]
+            routes += _ui(record, record.spec)
+            _check_names(record.spec)
+            # An app over all handlers so far: what doesn't go together shows here, and not in everybody's app.
+            trial = build_litestar([*routers, router]) if router is not None else holder.app
+            stage = "routes"
+            table = _table([*taken, *routes])
+        except PLUGIN_ERRORS as error:
+            record.fail(stage, error)
             continue
         taken += routes
         pools[record.name] = own_pools
         if router is not None:
             routers.append(router)
-        table = trial
-    litestar = _litestar(routers, title="Fluxgate")
-    holder.app = litestar
-    return Assembly(table, litestar, pools)
+            holder.app = trial
+    return Assembly(table, holder.app, pools)
+
+
+def _table(routes: Iterable[Route]) -> RouteTable:
+    table = RouteTable()
+    for route in routes:
+        table.add(route)
+    return table
 
 
 class _LitestarEndpoint:
-    """Stands in the table for the Litestar app, which is built when all plugins' handlers are known."""
+    """Stands in the table for the Litestar app, which is complete when all plugins' handlers are known."""
 
-    app: Any = None
+    def __init__(self, app: Litestar) -> None:
+        self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self.app(scope, receive, send)
+
+
+def _check_names(spec: PluginSpec) -> None:
+    for what, names in (
+        ("health check", [check.name for check in spec.health_checks]),
+        ("command", [command.name or "" for command in spec.commands]),
+    ):
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise PluginError(f"{what} {twice[0]!r} is declared twice")
+
+
+def _template(record: PluginRecord, path: str) -> str:
+    if not path.startswith("/"):
+        # Without it a path would leave the plugin's prefix: /api/name + evil.
+        raise PluginError(f"route path {path!r} must start with '/'")
+    return record.prefix if path == "/" else record.prefix + path
+
+
+def _check_methods(path: str, methods: frozenset[str]) -> None:
+    if not methods:
+        raise PluginError(f"route {path} has no methods")
+    if unknown := sorted(methods - _METHODS):
+        raise PluginError(f"route {path}: {unknown[0]!r} is not a method (these are: {', '.join(sorted(_METHODS))})")
 
 
 def _pools(spec: PluginSpec) -> dict[str, Pool]:
@@ -103,6 +120,7 @@ def _pools(spec: PluginSpec) -> dict[str, Pool]:
 def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], settings: Settings) -> Iterable[Route]:
     trusted = tuple(ipaddress.ip_network(network) for network in settings.gateway.trusted_proxies)
     for proxy in spec.proxy_routes:
+        _check_methods(proxy.path, proxy.methods)
         if proxy.upstream not in pools:
             known = ", ".join(sorted(pools)) or "none"
             raise PluginError(
@@ -112,7 +130,7 @@ def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], set
             plugin=record.name,
             kind="proxy",
             methods=proxy.methods,
-            template=record.prefix + proxy.path,
+            template=_template(record, proxy.path),
             endpoint=Forwarder(proxy, pools[proxy.upstream], trusted=trusted),
             name=proxy.name,
             summary=proxy.summary,
@@ -122,11 +140,12 @@ def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], set
 
 def _streams(record: PluginRecord, spec: PluginSpec) -> Iterable[Route]:
     for stream in spec.streams:
+        _check_methods(stream.path, stream.methods)
         yield Route(
             plugin=record.name,
             kind="stream",
             methods=stream.methods,
-            template=record.prefix + stream.path,
+            template=_template(record, stream.path),
             endpoint=stream.app,
             name=stream.name,
             summary=stream.summary,
@@ -138,6 +157,8 @@ def _ui(record: PluginRecord, spec: PluginSpec) -> Iterable[Route]:
         return
     app = StaticUIApp(spec.ui)
     for path in spec.ui.paths:
+        if (fault := ui_path_fault(path, record.prefix)) is not None:
+            raise PluginError(f"UI path {path!r}: {fault}")
         for template in (path, path + "/{path:path}"):
             yield Route(
                 plugin=record.name,
@@ -153,9 +174,7 @@ def _handlers(record: PluginRecord, spec: PluginSpec, endpoint: ASGIApp) -> tupl
     if not spec.handlers:
         return None, []
     handlers = cast("list[ControllerRouterHandler]", list(spec.handlers))
-    # A throwaway app: whatever is wrong with this plugin's handlers shows here, and not in everybody's app.
-    trial = _litestar([Router(path=record.prefix, route_handlers=handlers)], title=record.name)
-    trial.openapi_schema  # noqa: B018 - built when read; an annotation that can't be documented shows here
+    trial = build_litestar([Router(path=record.prefix, route_handlers=handlers)])
     routes: list[Route] = []
     for declared in trial.routes:
         if not declared.path.startswith(record.prefix):
@@ -170,52 +189,10 @@ def _handlers(record: PluginRecord, spec: PluginSpec, endpoint: ASGIApp) -> tupl
                         plugin=record.name,
                         kind="handler",
                         methods=methods,
-                        template=declared.path,
+                        template=declared.path.rstrip("/"),
                         endpoint=endpoint,
                         name=handler.handler_name,
                         summary=handler.summary or "",
                     )
                 )
     return Router(path=record.prefix, route_handlers=handlers, tags=[record.name]), routes
-
-
-def _litestar(routers: list[Router], title: str) -> Litestar:
-    return Litestar(
-        route_handlers=routers,
-        openapi_config=OpenAPIConfig(title=title, version=__version__, path="/-/schema", render_plugins=[]),
-        exception_handlers={ProblemError: _problem, HTTPException: _http_exception, Exception: _unexpected},
-        request_max_body_size=MAX_HANDLER_BODY,
-        logging_config=None,
-        debug=False,
-    )
-
-
-def _problem(request: Request[Any, Any, Any], error: ProblemError) -> Response[bytes]:
-    return Response(
-        error.body(request.scope.get("fluxgate.request_id")),  # type: ignore[arg-type]
-        status_code=error.problem_status,
-        media_type=PROBLEM_TYPE,
-        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in error.headers},
-    )
-
-
-def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    status = error.status_code
-    message = error.detail if status < 500 else "The gateway failed to answer this request."
-    field: str | None = None
-    if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
-        first = cast("dict[str, str]", error.extra[0])
-        field = first.get("key")
-        message = first.get("message", message)
-    code = "INVALID_REQUEST" if isinstance(error, ValidationException) else _CODES.get(status, "REQUEST_FAILED")
-    return Response(
-        problem_body(status, code, message, field, request.scope.get("fluxgate.request_id")),  # type: ignore[arg-type]
-        status_code=status,
-        media_type=PROBLEM_TYPE,
-        headers=error.headers,
-    )
-
-
-def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    # Logged by the gateway with its request id, which knows more than Litestar does here.
-    raise error

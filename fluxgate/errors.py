@@ -155,6 +155,7 @@ class MethodNotAllowedError(ProblemError):
     code = "METHOD_NOT_ALLOWED"
 
     def __init__(self, message: str, *, allow: frozenset[str]) -> None:
+        self.allow = allow
         super().__init__(message, headers=((b"allow", ", ".join(sorted(allow)).encode("ascii")),))
 
 

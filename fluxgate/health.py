@@ -2,8 +2,7 @@
 part of it.
 
 Live says only that the event loop turns. Ready fails while starting, while stopping, and when no plugin can be
-served; a plugin in
-quarantine is named there, and takes nothing but itself out of service.
+served; a plugin in quarantine is named there, and takes nothing but itself out of service.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from fluxgate import __version__
-from fluxgate.plugin import CheckResult, HealthCheck
+from fluxgate.plugin import HealthCheck
 from fluxgate.plugins.host import PluginHost
 from fluxgate.plugins.record import PluginRecord
 
@@ -58,7 +57,7 @@ class PluginHealth(msgspec.Struct, frozen=True):
 
 
 class ReadyView(msgspec.Struct, frozen=True):
-    """`/-/health/ready`: `ok`, `degraded` (200: some plugin is in quarantine) or `unavailable` (503)."""
+    """`/-/health/ready`: `ok`, `degraded` (200: a plugin is in quarantine or starting) or `unavailable` (503)."""
 
     status: Literal["ok", "degraded", "unavailable"]
     state: State
@@ -76,18 +75,11 @@ class HealthView(msgspec.Struct, frozen=True):
     plugins: dict[str, PluginHealth]
 
 
-class _Remembered(msgspec.Struct):
-    result: CheckResult
-    at: float
-
-
 class Health:
     """Answers for all three; `state` is set by the gateway."""
 
     def __init__(self, host: PluginHost) -> None:
         self._host = host
-        self._results: dict[tuple[str, str], _Remembered] = {}
-        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
         self._begun = time.monotonic()
         self.state: State = "starting"
 
@@ -100,7 +92,7 @@ class Health:
         if self.state != "running" or (records and not serving):
             status = "unavailable"
         else:
-            status = "degraded" if quarantined else "ok"
+            status = "ok" if len(serving) == len(records) else "degraded"
         return ReadyView(
             status,
             self.state,
@@ -139,24 +131,9 @@ class Health:
         )
 
     async def _check(self, plugin: str, check: HealthCheck) -> CheckView:
-        key = (plugin, check.name)
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            remembered = self._results.get(key)
-            now = time.monotonic()
-            if remembered is None or now - remembered.at >= check.interval:
-                remembered = self._results[key] = _Remembered(await _ask(check), time.monotonic())
-        result = remembered.result
-        return CheckView(result.status, result.detail, check.critical, round(time.monotonic() - remembered.at, 3))
-
-
-async def _ask(check: HealthCheck) -> CheckResult:
-    try:
-        async with asyncio.timeout(check.timeout):
-            return await check.check()
-    except TimeoutError:
-        return CheckResult(status="down", detail=f"no answer in {check.timeout} s")
-    except Exception as error:  # noqa: BLE001 - a plugin's code
-        return CheckResult(status="down", detail=f"the check failed with {type(error).__name__}")
+        asked = await self._host.checks.ask(plugin, check)
+        result = asked.result
+        return CheckView(result.status, result.detail, check.critical, round(time.monotonic() - asked.at, 3))
 
 
 def _quarantine(record: PluginRecord) -> QuarantineView | None:

@@ -1,18 +1,54 @@
-"""Where log records go: standard error, as lines for people or as JSON for collectors."""
+"""Where log records go: standard error, as lines for people or as JSON for collectors.
+
+A record's text never begins a line of its own: what a client or an upstream sent can't forge a record.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 import msgspec
 
 from fluxgate.settings import GatewaySettings
 
+REQUEST_ID: ContextVar[str] = ContextVar("fluxgate_request_id", default="")
+"""The request that the current task serves; its records carry it."""
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    0x0A: "\\n",
+    0x0D: "\\r",
+    0x09: "\\t",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+
+
+def one_line(text: str) -> str:
+    """`text` with control characters and line separators escaped."""
+    return text if text.isprintable() else text.translate(_CONTROL)
+
+
+class ConsoleFormatter(logging.Formatter):
+    """`time LEVEL logger: message [request id]`, in local time; a traceback follows, indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Part of logging.Formatter."""
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        line = f"{stamp},{record.msecs:03.0f} {record.levelname:7} {record.name}: {one_line(record.getMessage())}"
+        if request_id := REQUEST_ID.get():
+            line += f" [{request_id}]"
+        if record.exc_info:
+            trace = self.formatException(record.exc_info).splitlines()
+            line = "\n    ".join([line, *(one_line(part) for part in trace)])
+        return line
+
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: `time` (RFC 3339, UTC), `level`, `logger`, `message`, `exception`."""
+    """One JSON object a record: `time` (RFC 3339, UTC), `level`, `logger`, `message`, `request_id`, `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Part of logging.Formatter."""
@@ -22,6 +58,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if request_id := REQUEST_ID.get():
+            entry["request_id"] = request_id
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(entry).decode()
@@ -30,10 +68,7 @@ class JsonFormatter(logging.Formatter):
 def configure_logging(settings: GatewaySettings) -> None:
     """Set up the root logger for a gateway process."""
     handler = logging.StreamHandler(sys.stderr)
-    if settings.log_format == "json":
-        handler.setFormatter(JsonFormatter())
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else ConsoleFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())

@@ -5,30 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 
 from fluxgate import __version__
-from fluxgate.errors import PROBLEM_TYPE
+from fluxgate.errors import PROBLEM_TYPE, Problem
 from fluxgate.routing import Route, RouteTable, split_template
 
-_PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
-_PROBLEM_SCHEMA = {
-    "type": "object",
-    "description": "RFC 9457 problem, with the members FluxStudio reads.",
-    "required": ["type", "title", "status", "detail", "success", "error", "code", "message"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "success": {"type": "boolean", "const": False},
-        "error": {"type": "string"},
-        "code": {"type": "string", "examples": ["PRINTING_SERVICE_UNAVAILABLE"]},
-        "message": {"type": "string"},
-        "field": {"type": "string"},
-        "request_id": {"type": "string"},
-    },
-}
+_PROBLEM = "fluxgate.Problem"
+_REF = "#/components/schemas/{name}"
 
 
 def build_openapi(litestar: Litestar, table: RouteTable) -> dict[str, Any]:
@@ -38,7 +23,9 @@ def build_openapi(litestar: Litestar, table: RouteTable) -> dict[str, Any]:
     paths: dict[str, Any] = document.setdefault("paths", {}) or {}
     document["paths"] = paths
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = _PROBLEM_SCHEMA
+    # Under a name that no plugin's own type can have.
+    (_, components) = msgspec.json.schema_components([Problem], ref_template=_REF)
+    schemas[_PROBLEM] = components["Problem"]
     for route in table:
         if route.kind in {"handler", "ui", "quarantine"}:
             continue
@@ -51,7 +38,7 @@ def build_openapi(litestar: Litestar, table: RouteTable) -> dict[str, Any]:
                 responses = operation.setdefault("responses", {})
                 responses["default"] = {
                     "description": "A problem.",
-                    "content": {PROBLEM_TYPE: {"schema": _PROBLEM_REF}},
+                    "content": {PROBLEM_TYPE: {"schema": {"$ref": _REF.format(name=_PROBLEM)}}},
                 }
     return document
 

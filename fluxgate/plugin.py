@@ -57,7 +57,8 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
     """A named check, asked when `/-/health` is read, at most every `interval` seconds and for `timeout` seconds at
     most.
 
-    `critical`: while it is down, readiness fails. A check that raises is down.
+    `critical`: asked every `interval` even so; while it is down, the plugin is in quarantine. A check that raises is
+    down.
     """
 
     name: str

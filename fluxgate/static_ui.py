@@ -1,5 +1,5 @@
 """Serves a plugin's built web UI: files by name, `index.html` for every other path, so that the UI can route by
-itself."""
+itself. A file that isn't below `assets/` is 404 instead: a script must not turn out to be a page."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class StaticUIApp:
 
     def __init__(self, ui: StaticUI) -> None:
         self._root = ui.directory.resolve()
+        self._assets = self._root / "assets"
         if not (self._root / "index.html").is_file():
             raise ValueError(f"the UI's directory has no index.html: {ui.directory.name}")
 
@@ -38,13 +39,16 @@ class StaticUIApp:
             (b"content-type", kind.encode("ascii")),
             (b"etag", etag),
             (b"last-modified", formatdate(modified, usegmt=True).encode("ascii")),
-            (b"cache-control", _IMMUTABLE if path.parent.name == "assets" else _REVALIDATE),
+            (b"cache-control", _IMMUTABLE if path.is_relative_to(self._assets) else _REVALIDATE),
             (b"x-content-type-options", b"nosniff"),
         ]
         asked = {
-            tag.strip() for name, value in scope["headers"] if name == b"if-none-match" for tag in value.split(b",")
+            tag.strip().removeprefix(b"W/")
+            for name, value in scope["headers"]
+            if name == b"if-none-match"
+            for tag in value.split(b",")
         }
-        if etag in asked:
+        if etag in asked or b"*" in asked:
             await send({"type": "http.response.start", "status": 304, "headers": headers})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
@@ -64,9 +68,9 @@ class StaticUIApp:
             try:
                 found = resolved.stat()
             except OSError:
-                continue
-            if stat.S_ISREG(found.st_mode):
+                found = None
+            if found is not None and stat.S_ISREG(found.st_mode):
                 return resolved, found.st_size, found.st_mtime
-            if "." in resolved.name and wanted:
+            if resolved.is_relative_to(self._assets):
                 break
         raise NotFoundError("There is no such file.")

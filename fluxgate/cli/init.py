@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -22,6 +21,9 @@ def init(config: Path | None, force: bool) -> None:
         raise click.ClickException(f"{path} is there already; --force overwrites it")
     text = init_template(declared_settings())
     temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)  # noqa: PTH105 - Path.replace is the same call
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise click.ClickException(f"{path} can't be written: {error.strerror}") from None
     click.echo(f"wrote {path}")

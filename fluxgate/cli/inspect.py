@@ -43,6 +43,7 @@ def plugins(config: Path | None) -> None:
         status = "ok" if record.quarantine is None else f"quarantined ({record.quarantine.stage})"
         title = record.spec.title if record.spec else ""
         rows.append((record.name, record.version or "-", status, record.prefix, title))
+    # Named without being imported: what isn't enabled must not run.
     idle = sorted(installed().keys() - gateway.host.by_name.keys())
     rows += [(name, "-", "not enabled", f"/api/{name}", "") for name in idle]
     _table(rows)
@@ -77,7 +78,10 @@ def openapi(config: Path | None, output: Path | None) -> None:
     if output is None:
         click.echo(text)
     else:
-        output.write_bytes(text + b"\n")
+        try:
+            output.write_bytes(text + b"\n")
+        except OSError as error:
+            raise click.ClickException(f"{output} can't be written: {error.strerror}") from None
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:

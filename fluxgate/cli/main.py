@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -34,20 +35,34 @@ class GatewayGroup(click.Group):
         available = installed()
         if name not in available:
             return None
-        settings = load_settings(ctx.params.get("config"))
+        try:
+            settings = load_settings(ctx.params.get("config"))
+        except FluxgateError as error:
+            return _broken(name, str(error))
         [(record, entry_point)] = discover([name], available)
         if entry_point is not None and record.quarantine is None:
             load(record, entry_point, settings, os.environ)
         if record.quarantine is not None or record.spec is None:
             return _broken(name, record.quarantine.reason if record.quarantine else "no declaration")
+        if not record.spec.commands:
+            return None
         return click.Group(name, commands=list(record.spec.commands), help=record.spec.title)
 
 
 def _broken(name: str, reason: str) -> click.Command:
-    def fail() -> None:
+    """Stands for a plugin's commands in `--help` and says why there are none, whatever it is given."""
+
+    def fail(arguments: tuple[str, ...]) -> None:
         raise click.ClickException(f"plugin {name}: {reason}")
 
-    return click.Command(name, callback=fail, help=f"(can't be loaded: {reason})")
+    return click.Command(
+        name,
+        callback=fail,
+        params=[click.Argument(["arguments"], nargs=-1)],
+        context_settings={"ignore_unknown_options": True},
+        help=f"(can't be loaded: {reason})",
+        short_help=f"(can't be loaded: {reason})",
+    )
 
 
 @click.group(cls=GatewayGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,8 +86,10 @@ for command in (run, init, check, plugins, routes, migrate, openapi):
 
 def main() -> None:
     """Entry point."""
+    # Until a command sets up logging: why a plugin can't be loaded is said in its place, without the traceback.
+    logging.getLogger("fluxgate").addHandler(logging.NullHandler())
     try:
-        cli.main(standalone_mode=False)
+        sys.exit(cli.main(standalone_mode=False))
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:

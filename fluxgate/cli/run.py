@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import click
+import msgspec
 
 from fluxgate import __version__
 from fluxgate.app import Gateway, create_app
 from fluxgate.cli.common import configured
 from fluxgate.plugins.discovery import installed
 from fluxgate.server import make_server
-from fluxgate.settings import unknown_sections
+from fluxgate.settings import GatewaySettings, unknown_sections
+
+logger = logging.getLogger("fluxgate")
+
+EXIT_NOT_STARTED = 3
+_LEFTOVERS = 3.0
 
 
 @click.command()
@@ -21,18 +30,59 @@ from fluxgate.settings import unknown_sections
 @click.pass_obj
 def run(config: Path | None, strict: bool) -> None:
     """Serve."""
-    if strict:
-        os.environ["FLUXGATE_GATEWAY__STRICT"] = "true"
     settings = configured(config)
+    if strict:
+        settings = msgspec.structs.replace(settings, gateway=msgspec.structs.replace(settings.gateway, strict=True))
     for error in unknown_sections(settings, installed()):
         if settings.gateway.strict:
             raise error
         click.echo(f"fluxgate: {error}", err=True)
+    # Before any plugin starts: a second gateway must not touch the first one's printers and database.
+    sockets = _bind(settings.gateway)
     gateway = create_app(settings, os.environ)
     server = make_server(gateway, settings.gateway, lambda host, port: _greet(gateway, host, port))
-    server.run()
+    gateway.on_stopped = lambda: _end_soon(0 if server.started else EXIT_NOT_STARTED)
+    server.run(sockets)
     if not server.started:
-        sys.exit(3)
+        sys.exit(EXIT_NOT_STARTED)
+
+
+def _bind(settings: GatewaySettings) -> list[socket.socket]:
+    """Sockets on every address that the host means, taken and not listening yet."""
+    host, port = settings.host, settings.port
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            sock = socket.socket(family, kind, protocol)
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(address)
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        raise click.ClickException(
+            f"can't listen on {host} port {port}: {(error.strerror or str(error)).lower()} "
+            "(gateway.host and gateway.port, or FLUXGATE_HOST and FLUXGATE_PORT, choose another)"
+        ) from None
+    return sockets
+
+
+def _end_soon(code: int) -> None:
+    """End the process even if a plugin left a task that ignores its cancellation, or a thread."""
+
+    def end() -> None:
+        logger.error("what a plugin left running keeps the process from ending; it is ended")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    timer = threading.Timer(_LEFTOVERS, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _greet(gateway: Gateway, host: str, port: int) -> None:

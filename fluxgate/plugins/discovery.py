@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 from fluxgate.plugins.record import PluginRecord
+
+logger = logging.getLogger("fluxgate.plugins")
 
 GROUP = "fluxgate.plugins"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
@@ -16,7 +19,9 @@ def installed() -> dict[str, EntryPoint]:
     """Installed plugins by name. Of two distributions that claim one name the first on the path wins."""
     found: dict[str, EntryPoint] = {}
     for entry_point in entry_points(group=GROUP):
-        found.setdefault(entry_point.name, entry_point)
+        taken = found.setdefault(entry_point.name, entry_point)
+        if taken is not entry_point and taken.value != entry_point.value:
+            logger.warning("plugin %s is %s; %s claims the name too", taken.name, taken.value, entry_point.value)
     return found
 
 

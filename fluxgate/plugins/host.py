@@ -1,8 +1,4 @@
-"""Runs the plugins: migrations, lifespans, clients, critical checks; quarantines what fails and tries it again.
-
-Each plugin's lifespan lives in a task of its own, so that its cancel scopes, its failures and its clean-up touch no
-other plugin.
-"""
+"""Runs the plugins, each started after those it is ordered after and stopped before them, and shares the database."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -18,106 +15,112 @@ import httpx
 from fluxgate.db import Database
 from fluxgate.errors import MigrationError, PluginError
 from fluxgate.migrations import migrate, pending
-from fluxgate.plugin import PluginContext
+from fluxgate.plugin import PluginContext, PluginSpec
+from fluxgate.plugins.checks import HealthChecks
+from fluxgate.plugins.ordering import predecessors
 from fluxgate.plugins.record import PluginRecord
+from fluxgate.plugins.runner import PluginRunner, Timing
 from fluxgate.proxy.pool import Pool
 from fluxgate.proxy.transport import PooledTransport
 from fluxgate.settings import Settings
 
 logger = logging.getLogger("fluxgate.plugins")
 
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 15.0
-RETRY_FIRST = 2.0
-RETRY_MOST = 60.0
-
 
 class PluginHost:
     """All enabled plugins, in start order, and the services they share."""
 
-    def __init__(self, settings: Settings, records: Iterable[PluginRecord], pools: dict[str, dict[str, Pool]]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        records: Iterable[PluginRecord],
+        pools: dict[str, dict[str, Pool]],
+        timing: Timing | None = None,
+    ) -> None:
         self.settings = settings
         self.records = list(records)
         self.by_name = {record.name: record for record in self.records}
         self.pools = pools
-        self.database: Database | None = None
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._stopping: asyncio.Event | None = None
-
-    @property
-    def needs_database(self) -> bool:
-        """Whether a plugin that can be served has tables."""
-        return any(record.spec is not None and record.spec.piccolo_app for record in self.records)
+        self.checks = HealthChecks()
+        self.timing = timing or Timing(
+            start=settings.gateway.start_timeout, stop=min(Timing().stop, settings.gateway.shutdown_timeout)
+        )
+        self.abandoned = False
+        """Whether a plugin didn't stop, even cancelled: its task is still there."""
+        self._database: Database | None = None
+        self._migrating: asyncio.Lock | None = None
+        self._runners: dict[str, PluginRunner] = {}
+        self._after: dict[str, set[str]] = {}
 
     async def start(self) -> None:
-        """Start every plugin that loaded, in order. Returns when each is up, or in quarantine."""
-        self._stopping = asyncio.Event()
-        if self.needs_database:
-            database = self.settings.database
-            self.database = Database.from_url(
-                database.url, pool_size=database.pool_size, connect_timeout=database.connect_timeout
-            )
+        """Start every plugin that loaded. Returns when each is up or in quarantine; without `strict`, also when some
+        take longer than `timing.grace`."""
+        self._migrating = asyncio.Lock()
+        self._after = predecessors(self.records)
         for record in self.records:
-            if record.spec is None or (record.quarantine is not None):
-                continue
-            first_try = asyncio.Event()
-            self._tasks[record.name] = asyncio.create_task(
-                self._run(record, first_try, self._stopping), name=f"plugin {record.name}"
-            )
-            await first_try.wait()
+            if record.spec is not None and record.quarantine is None:
+                self._runners[record.name] = PluginRunner(
+                    record,
+                    prepare=partial(self._prepare, record.spec),
+                    provide=partial(self._provide, record, record.spec),
+                    checks=self.checks,
+                    timing=self.timing,
+                )
+        for name, runner in self._runners.items():
+            runner.start([self._runners[other] for other in sorted(self._after[name])])
+        tried = [asyncio.create_task(runner.tried.wait()) for runner in self._runners.values()]
+        if tried:
+            _, late = await asyncio.wait(tried, timeout=None if self.settings.gateway.strict else self.timing.grace)
+            for task in late:
+                task.cancel()
+        for record in self.records:
+            if record.status == "starting":
+                logger.warning("plugin %s is still starting; the others are served without it", record.name)
 
     async def stop(self) -> None:
-        """Leave every lifespan, the last started first, then close pools and database."""
-        if self._stopping is None:
-            return
-        self._stopping.set()
-        for name, task in reversed(self._tasks.items()):
-            _, late = await asyncio.wait({task}, timeout=STOP_TIMEOUT)
-            if late:
-                logger.error("plugin %s didn't stop in %s s and is cancelled", name, STOP_TIMEOUT)
-                task.cancel()
-                await asyncio.wait({task}, timeout=STOP_TIMEOUT)
+        """Leave every lifespan, each before those it was started after; then close pools and database."""
+        stopping: dict[str, asyncio.Task[None]] = {}
+
+        async def stop(name: str) -> None:
+            followers = {stopping[other] for other, after in self._after.items() if name in after and other in stopping}
+            if followers:
+                await asyncio.wait(followers)
+            if not await self._runners[name].stop():
+                self.abandoned = True
+
+        for name in reversed(self._runners):
+            stopping[name] = asyncio.create_task(stop(name))
+        if stopping:
+            await asyncio.wait(stopping.values())
+        self._runners.clear()
         for pools in self.pools.values():
             for pool in pools.values():
                 pool.close()
-        if self.database is not None:
-            await self.database.stop()
+        if self._database is not None:
+            await self._database.stop()
 
-    async def _run(self, record: PluginRecord, first_try: asyncio.Event, stopping: asyncio.Event) -> None:
-        """One plugin's life: start, serve, stop; after a failed start wait and try again."""
-        pause = RETRY_FIRST
-        while not stopping.is_set():
-            try:
-                async with AsyncExitStack() as stack:
-                    async with asyncio.timeout(START_TIMEOUT):
-                        await self._enter(record, stack)
-                    record.recover()
-                    record.started = True
-                    first_try.set()
-                    pause = RETRY_FIRST
-                    await self._watch(record, stopping)
-                    record.started = False
-            except Exception as error:
-                record.started = False
-                if stopping.is_set():
-                    logger.exception("plugin %s failed while stopping", record.name)
-                    break
-                record.fail("migrations" if isinstance(error, MigrationError) else "startup", error)
-                first_try.set()
-                logger.warning("plugin %s is tried again in %.0f s", record.name, pause)
-                await _wait(stopping, pause)
-                pause = min(pause * 2, RETRY_MOST)
-
-    async def _enter(self, record: PluginRecord, stack: AsyncExitStack) -> None:
-        spec = record.spec
-        if spec is None:
-            raise PluginError("the plugin has no declaration")
-        for needed in spec.requires:
+    async def _prepare(self, spec: PluginSpec) -> None:
+        """Check what the plugin requires, and bring its tables up to date."""
+        for needed in sorted(spec.requires):
             if not self.by_name[needed].started:
                 raise PluginError(f"requires plugin {needed!r}, which is not running")
-        database = None
-        if spec.piccolo_app is not None:
-            database = await self._prepare_database(spec.piccolo_app)
+        if spec.piccolo_app is None:
+            return
+        database = self._open_database()
+        await database.start()
+        mode = self.settings.migration_mode
+        if mode == "auto":
+            if self._migrating is None:
+                raise PluginError("the host isn't started")
+            async with self._migrating:
+                await migrate(database, [spec.piccolo_app])
+        elif mode == "check" and (missing := await pending(database, [spec.piccolo_app])):
+            names = ", ".join(str(one) for one in missing)
+            raise MigrationError(f"migrations are pending: {names}; run `fluxgate migrate`")
+        database.bind(_tables_of(spec.piccolo_app))
+
+    async def _provide(self, record: PluginRecord, spec: PluginSpec, stack: AsyncExitStack) -> None:
+        """Enter the plugin's lifespan with the services that it declared."""
         data_dir = self.settings.gateway.data_dir / record.name
         await asyncio.to_thread(data_dir.mkdir, parents=True, exist_ok=True)
         clients: dict[str, httpx.AsyncClient] = {}
@@ -133,58 +136,17 @@ class PluginHost:
                 data_dir=data_dir,
                 log=logging.getLogger(f"fluxgate.plugin.{record.name}"),
                 clients=clients,
-                database=database,
+                database=self._database if spec.piccolo_app is not None else None,
             )
             await stack.enter_async_context(spec.lifespan(context))
 
-    async def _prepare_database(self, app: str) -> Database:
-        database = self.database
-        if database is None:
-            raise PluginError("there is no database")
-        await database.start()
-        mode = self.settings.migration_mode
-        if mode == "auto":
-            await migrate(database, [app])
-        elif mode == "check" and (missing := await pending(database, [app])):
-            names = ", ".join(str(one) for one in missing)
-            raise MigrationError(f"migrations are pending: {names}; run `fluxgate migrate`")
-        database.bind(_tables_of(app))
-        return database
-
-    async def _watch(self, record: PluginRecord, stopping: asyncio.Event) -> None:
-        """Ask the critical checks until the end; while one is down the plugin is in quarantine."""
-        critical = [check for check in (record.spec.health_checks if record.spec else ()) if check.critical]
-        if not critical:
-            await stopping.wait()
-            return
-        while not await _wait(stopping, min(check.interval for check in critical)):
-            down = ""
-            for check in critical:
-                try:
-                    async with asyncio.timeout(check.timeout):
-                        result = await check.check()
-                except TimeoutError:
-                    down = f"check {check.name!r} gave no answer in {check.timeout} s"
-                except Exception as error:  # noqa: BLE001 - the isolation boundary
-                    down = f"check {check.name!r} failed: {type(error).__name__}"
-                else:
-                    down = f"check {check.name!r} is down: {result.detail}" if result.status == "down" else ""
-                if down:
-                    break
-            if down and record.quarantine is None:
-                record.fail("check", down)
-            elif not down and record.quarantine is not None:
-                record.recover()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    """Whether `event` was set within `seconds`."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+    def _open_database(self) -> Database:
+        if self._database is None:
+            database = self.settings.database
+            self._database = Database.from_url(
+                database.url, pool_size=database.pool_size, connect_timeout=database.connect_timeout
+            )
+        return self._database
 
 
 def _tables_of(piccolo_app: str) -> list[Any]:

@@ -38,15 +38,19 @@ def order(records: Iterable[PluginRecord]) -> list[PluginRecord]:
         return [*(by_name[name] for name in names), *rest]
 
 
-def _sorted(usable: dict[str, PluginRecord]) -> list[str]:
+def predecessors(records: Iterable[PluginRecord]) -> dict[str, set[str]]:
+    """For each plugin that can be served, those that start before it and stop after it."""
+    usable = {record.name: record.spec for record in records if record.quarantine is None and record.spec is not None}
     graph: dict[str, set[str]] = {name: set() for name in usable}
-    for name, record in usable.items():
-        if record.spec is None:
-            continue
-        graph[name] |= (record.spec.after | record.spec.requires) & usable.keys()
-        for later in record.spec.before & usable.keys():
+    for name, spec in usable.items():
+        graph[name] |= (spec.after | spec.requires) & usable.keys()
+        for later in spec.before & usable.keys():
             graph[later].add(name)
-    sorter = TopologicalSorter(graph)
+    return graph
+
+
+def _sorted(usable: dict[str, PluginRecord]) -> list[str]:
+    sorter = TopologicalSorter(predecessors(usable.values()))
     sorter.prepare()
     result: list[str] = []
     while sorter.is_active():

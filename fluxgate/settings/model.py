@@ -86,6 +86,15 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Client connections open at once; more are answered 503.")
     ] = 4096
+    start_timeout: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="Seconds that a plugin is given to start (its migrations not counted) before it is quarantined "
+            "and tried again.",
+        ),
+    ] = 60.0
     shutdown_timeout: Annotated[
         float, Meta(ge=0, le=3600, description="Seconds that requests in flight are given to finish after SIGTERM.")
     ] = 30.0

@@ -1,0 +1,103 @@
+"""The send side of one request: the gateway's own fields are added here, and status and size remembered for the log."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+
+import msgspec
+
+from fluxgate.errors import PROBLEM_TYPE, ProblemError
+from fluxgate.types import Message, Scope, Send
+
+__all__ = ["Answer", "break_off", "send_json"]
+
+_JSON = b"application/json"
+
+
+class Answer:
+    """One request's answer. `status` is 0 until it has begun; `sent` counts body bytes."""
+
+    __slots__ = ("_request_id", "_send", "bodyless", "broken", "dated", "sent", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+        self.sent = 0
+        self.broken = False
+        self.dated = True
+        """Whether to add a Date; what is forwarded has the upstream's."""
+        self.bodyless = False
+        """Whether to leave the body out: a GET handler that answers HEAD."""
+
+    async def send(self, message: Message) -> None:
+        """ASGI send."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [field for field in message.get("headers", ()) if field[0].lower() != b"x-request-id"]
+            headers.append((b"x-request-id", self._request_id.encode("ascii")))
+            if self.dated:
+                headers.append((b"date", _date()))
+            message = {"type": "http.response.start", "status": self.status, "headers": headers}
+        elif self.bodyless:
+            message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
+        else:
+            self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+    async def problem(self, error: ProblemError, scope: Scope) -> None:
+        """Answer with a problem body, or break off if an answer has begun."""
+        if self.status:
+            self.broken = True
+            break_off(scope)
+            return
+        body = error.body(self._request_id)
+        self.dated = True
+        headers = [
+            (b"content-type", PROBLEM_TYPE.encode("ascii")),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            *error.headers,
+        ]
+        await self.send({"type": "http.response.start", "status": error.problem_status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def allow(self, methods: frozenset[str]) -> None:
+        """Answer OPTIONS."""
+        headers = [(b"allow", ", ".join(sorted(methods)).encode("ascii"))]
+        await self.send({"type": "http.response.start", "status": 204, "headers": headers})
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def break_off(scope: Scope) -> None:
+    """End the client's transfer so that it sees a broken one."""
+    abort = scope.get("fluxgate.abort")
+    if abort is None:
+        raise ConnectionAbortedError("the answer was broken off")
+    abort()
+
+
+async def send_json(send: Send, status: int, value: object) -> None:
+    """Answer with a value, or with JSON that is encoded already."""
+    body = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    headers = [
+        (b"content-type", _JSON),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+class _Clock:
+    second = 0
+    text = b""
+
+
+def _date() -> bytes:
+    now = int(time.time())
+    if now != _Clock.second:
+        _Clock.second = now
+        _Clock.text = formatdate(now, usegmt=True).encode("ascii")
+    return _Clock.text
