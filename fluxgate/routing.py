@@ -57,9 +57,10 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class _Node:
-    __slots__ = ("children", "parameter", "routes", "tail")
+    __slots__ = ("children", "is_tail", "parameter", "routes", "tail")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_tail: bool = False) -> None:
+        self.is_tail = is_tail
         self.children: dict[bytes, _Node] = {}
         self.parameter: _Node | None = None
         self.tail: _Node | None = None
@@ -92,9 +93,11 @@ class RouteTable:
                 node = node.children.setdefault(segment.encode(), _Node())
                 continue
             static = False
+            if parameter[1] in names:
+                raise ValueError(f"route path {route.template!r} names {{{parameter[1]}}} twice")
             names.append(parameter[1])
             if parameter[2] == "path":
-                node.tail = node = node.tail or _Node()
+                node.tail = node = node.tail or _Node(is_tail=True)
             else:
                 node.parameter = node = node.parameter or _Node()
         for other, _ in node.routes:
@@ -116,7 +119,8 @@ class RouteTable:
         if (problem := malformed(raw_path)) is not None:
             raise BadRequestError(problem, code="INVALID_PATH", field="path")
         segments = raw_path.split(b"/")[1:]
-        if len(segments) > 1 and segments[-1] == b"":
+        trailing = len(segments) > 1 and segments[-1] == b""
+        if trailing:
             segments.pop()
         allowed: set[str] = set()
         ambiguous = ambiguity(raw_path)
@@ -125,7 +129,10 @@ class RouteTable:
                 if ambiguous is not None and not route.allow_encoded_separators:
                     raise BadRequestError(ambiguous, code="INVALID_PATH", field="path")
                 if method in route.methods or (method == "HEAD" and "GET" in route.methods):
-                    return Match(route, dict(zip(names, values, strict=True)))
+                    params = dict(zip(names, values, strict=True))
+                    if trailing and node.is_tail:
+                        params[names[-1]] += b"/"
+                    return Match(route, params)
                 allowed |= route.methods
         if allowed:
             allowed.discard(WEBSOCKET)

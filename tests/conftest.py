@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 
 from tests.support.databases import database, database_url, migrated_url, sqlite_template
@@ -21,3 +22,8 @@ __all__ = [
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+# A busy machine is no finding.
+hypothesis.settings.register_profile("fluxgate", deadline=None)
+hypothesis.settings.load_profile("fluxgate")

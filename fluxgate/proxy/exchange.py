@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fluxgate.errors import BadRequestError, ProblemError
 from fluxgate.proxy.failures import ClosedError, ConnectError, ConnectTimeout, UpstreamError
 from fluxgate.proxy.http1 import ResponseHead, UpstreamConnection
-from fluxgate.proxy.outcomes import BodyTooLarge, ClientGone, ClientStalled, ResponseBroken
+from fluxgate.proxy.outcomes import IDEMPOTENT, BodyTooLarge, ClientGone, ClientStalled, ResponseBroken
 from fluxgate.proxy.problems import problem_of
 from fluxgate.proxy.recording import Recording
 from fluxgate.proxy.upload import Upload
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from fluxgate.proxy.forward import Forwarder
 
 logger = logging.getLogger("fluxgate.proxy")
-
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 
 
 class ProxyExchange:

@@ -1,6 +1,9 @@
-"""How a forwarded request can end other than with a whole answer or a problem."""
+"""How a forwarded request can end other than with a whole answer or a problem, and which may be tried again."""
 
 from __future__ import annotations
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+"""RFC 9110 §9.2.2."""
 
 CLIENT_CLOSED_REQUEST = 499
 """The status under which a request is logged whose client left."""

@@ -56,6 +56,8 @@ class Pool:
 
     async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
         """A connection; `fresh`: a new one. Raises ConnectError, ConnectTimeout, PoolTimeout."""
+        if self.closed:
+            raise ConnectError("the pool is closed")
         if self.in_use >= self.upstream.max_connections or self._waiters:
             await self._wait_for_slot()
         elif not fresh and (kept := self._take_idle()) is not None:
@@ -100,6 +102,10 @@ class Pool:
         for connection in (*self._idle, *self._in_use):
             connection.abort()
         self._idle.clear()
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(ConnectError("the pool is closed"))
 
     def _take_idle(self) -> UpstreamConnection | None:
         idle = self._idle
@@ -116,8 +122,10 @@ class Pool:
         try:
             async with asyncio.timeout(self.upstream.pool_timeout):
                 await waiter
+        except ConnectError:
+            raise
         except BaseException as error:
-            if waiter.done() and not waiter.cancelled():
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self._connecting -= 1
                 self._wake_next()
             else:
@@ -151,6 +159,9 @@ class Pool:
             raise ConnectTimeout("no connection in time") from None
         except (OSError, ssl.SSLError, ssl.CertificateError, UnicodeError) as error:
             raise ConnectError(str(error)) from error
+        if self.closed:
+            connection.abort()
+            raise ConnectError("the pool is closed")
         return connection
 
     def _sweep(self) -> None:

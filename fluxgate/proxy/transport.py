@@ -19,6 +19,7 @@ from fluxgate.proxy.failures import (
     WriteTimeout,
 )
 from fluxgate.proxy.http1 import ResponseHead, UpstreamConnection
+from fluxgate.proxy.outcomes import IDEMPOTENT
 from fluxgate.proxy.pool import Pool
 
 _ERRORS: tuple[tuple[type[UpstreamError], type[httpx.TransportError]], ...] = (
@@ -51,14 +52,23 @@ class PooledTransport(httpx.AsyncBaseTransport):
         read = timeout.get("read") or self._pool.upstream.read_timeout
         write = timeout.get("write") or self._pool.upstream.write_timeout
         try:
-            connection = await self._pool.acquire()
             try:
-                return await self._exchange(connection, request, read, write)
-            except BaseException:
-                self._pool.release(connection, reusable=False)
-                raise
+                return await self._attempt(request, read, write, fresh=False)
+            except ClosedError as error:
+                # A kept connection may have been closed just as it was taken.
+                if not error.before_answer or request.method not in IDEMPOTENT or _has_body(request):
+                    raise
+                return await self._attempt(request, read, write, fresh=True)
         except UpstreamError as error:
             raise _translate(error, request) from error
+
+    async def _attempt(self, request: httpx.Request, read: float, write: float, *, fresh: bool) -> httpx.Response:
+        connection = await self._pool.acquire(fresh=fresh)
+        try:
+            return await self._exchange(connection, request, read, write)
+        except BaseException:
+            self._pool.release(connection, reusable=False)
+            raise
 
     async def _exchange(
         self, connection: UpstreamConnection, request: httpx.Request, read: float, write: float
@@ -144,6 +154,10 @@ async def _pump(
         raise
     if not connection.has_head:
         connection.expect_within(read)
+
+
+def _has_body(request: httpx.Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def _translate(error: UpstreamError, request: httpx.Request) -> httpx.TransportError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+    from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
 
 STATUS_LINE = {
     code: b"HTTP/1.1 %d %b\r\n" % (code, HTTPStatus(code).phrase.encode() if code in set(HTTPStatus) else b"")
@@ -68,6 +69,31 @@ class GatewayCycle(RequestResponseCycle):
             if callback is not None:
                 callback()
         self.message_event.set()
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        """Run the app to the end of its answer; whatever ends it sooner is seen by the client, and logged."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            self.logger.warning(
+                "%s %s was cut short by the end of the server", self.scope["method"], self.scope["path"]
+            )
+            self.abort_response()
+        except Exception:
+            self.logger.exception("Exception in ASGI application")
+            await self._end_badly()
+        else:
+            if not self.response_complete and not self.disconnected:
+                self.logger.error("the app returned without a complete answer")
+                await self._end_badly()
+        finally:
+            self.on_response = _nothing
+
+    async def _end_badly(self) -> None:
+        if self.response_started:
+            self.abort_response()
+        else:
+            await self.send_500_response()
 
     async def receive(self) -> ASGIReceiveEvent:
         """ASGI receive. Reading goes on while more of this body is due, but not into ever more pipelined requests."""
@@ -165,6 +191,10 @@ class GatewayCycle(RequestResponseCycle):
         elif not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+def _nothing() -> None:
+    """Stands for the callback once the request is over."""
 
 
 def _fields(status: int, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], int | None, bool]:

@@ -6,7 +6,7 @@
 - `scope["extensions"]`: the connection's transport, for streams that tune its buffers;
 - a request target with a fragment, userinfo, or an authority that isn't Host's is refused, and so are heads over a
   limit of bytes or of time, other versions of HTTP, and a transfer coding on HTTP/1.0;
-- pipelined requests wait in the kernel, not in memory, and all of them end with the connection;
+- pipelined requests wait in little memory, and all of them end with the connection;
 - an answer that comes before the request's end isn't reset away with it.
 Bad framing (Content-Length with Transfer-Encoding, obs-fold, bad chunk sizes) llhttp refuses by itself.
 """
@@ -56,6 +56,8 @@ class GatewayProtocol(HttpToolsProtocol):
     _skip_head = False
     _unproductive = 0
     _head_bytes = 0
+    _held = b""
+    """What came behind requests that wait."""
     _head_timer: asyncio.TimerHandle | None = None
     _linger_timer: asyncio.TimerHandle | None = None
 
@@ -88,6 +90,9 @@ class GatewayProtocol(HttpToolsProtocol):
         """Part of asyncio.Protocol."""
         if self.discarding:
             return
+        if self.pipeline:
+            self._hold(data)
+            return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         self._unproductive += len(data)
@@ -107,6 +112,13 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._refuse(_too_large())
             elif self._in_head and self._unproductive and self._head_timer is None:
                 self._head_timer = self.loop.call_later(self.head_timeout, self._too_slow)
+
+    def _hold(self, data: bytes) -> None:
+        """Requests wait already: keep a little of what comes, unparsed, and read on, as only reading shows that the
+        client left."""
+        self._held += data
+        if len(self._held) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -252,7 +264,6 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.running is None or self.running.response_complete:
             self._start_asgi_task(cycle, app)
         else:
-            self.flow.pause_reading()
             self.pipeline.appendleft((cycle, app))
 
     def _check_version(self, version: str) -> None:
@@ -297,9 +308,12 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         if self.pipeline:
             cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
             if not self.pipeline:
                 self.flow.resume_reading()
-            self._start_asgi_task(cycle, app)
+                if self._held:
+                    held, self._held = self._held, b""
+                    self.data_received(held)
         elif self.refusal is not None:
             self._give(self.refusal)
         else:

@@ -25,7 +25,11 @@ def _absolute(target: bytes, headers: RawHeaders) -> tuple[bytes, bytes]:
         parsed: Any = httptools.parse_url(target)
     except httptools.HttpParserInvalidURLError:
         raise RefusedError(400, "INVALID_TARGET", "The request target is not valid.") from None
-    if parsed.fragment is not None or parsed.userinfo is not None or parsed.schema not in {b"http", b"https"}:
+    if (
+        parsed.fragment is not None
+        or parsed.userinfo is not None
+        or (parsed.schema or b"").lower() not in {b"http", b"https"}
+    ):
         raise RefusedError(400, "INVALID_TARGET", "The request target is not valid.")
     authority = parsed.host if parsed.port is None else b"%b:%d" % (parsed.host, parsed.port)
     hosts = [value for name, value in headers if name == b"host"]

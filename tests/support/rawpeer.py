@@ -202,7 +202,7 @@ class RawUpstream:
                 script = self.scripts.get(path) or self.scripts.get(key)
                 if script is None:
                     self.bodies[key].append(peer.read_body(request))
-                    peer.send(OK)
+                    peer.send(OK[:-2] if request.method == b"HEAD" else OK)
                 else:
                     script(peer, request)
                 if peer.sock.fileno() < 0:
