@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -201,6 +202,26 @@ class PrintingGateway:
             finally:
                 connection.close()
         return in_a_loop_of_its_own(_postgres_rows(self.database_url, sql))
+
+    def write(self, sql: str) -> None:
+        """Run a statement in its SQLite database, from another connection."""
+        connection = sqlite3.connect(self.database_url.removeprefix("sqlite:///"), timeout=10)
+        try:
+            connection.execute(sql)
+            connection.commit()
+        finally:
+            connection.close()
+
+    @contextmanager
+    def locked_database(self) -> Iterator[None]:
+        """Keep its SQLite database from being written, as long as this lasts."""
+        connection = sqlite3.connect(self.database_url.removeprefix("sqlite:///"), timeout=10, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
 
 
 async def _postgres_rows(url: str, sql: str) -> list[dict[str, Any]]:

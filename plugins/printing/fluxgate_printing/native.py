@@ -113,7 +113,7 @@ class NativeBackend:
                 driver = make_driver(name, settings, context.data_dir)
                 supervisor = Supervisor(name, driver, _poll_interval(settings))
                 stack.push_async_callback(supervisor.aclose)
-                lane = PrinterLane(supervisor, repository, content)
+                lane = PrinterLane(supervisor, repository, content, lambda job: shelf.job_ended(job.file_id))
                 stack.push_async_callback(lane.aclose)
                 camera = _camera(settings, driver, supervisor)
                 stack.push_async_callback(camera.aclose)

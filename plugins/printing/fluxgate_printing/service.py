@@ -22,6 +22,7 @@ from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.records import JobRecord, NewJob
 from fluxgate_printing.queue.refusals import check_ready, occupied
 from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.queue.states import FINAL
 from fluxgate_printing.settings import FileSettings
 from fluxgate_printing.shelf import Shelf
 
@@ -144,18 +145,27 @@ class PrintingService:
         canceled."""
         job = await self.job_in_queue(queue_id)
         canceled = await self.jobs.withdraw(job.id)
-        if job.printer_name in self.lanes:
-            await self.lanes[job.printer_name].let_go(job.id)
+        if canceled.printer_name in self.lanes:
+            self.lanes[canceled.printer_name].let_go(job.id)
+        await self.shelf.job_ended(canceled.file_id)
         return canceled
+
+    async def clear(self) -> list[JobRecord]:
+        """Cancel every job that waits."""
+        gone = await self.jobs.cancel_all_queued()
+        for file_id in {job.file_id for job in gone}:
+            await self.shelf.job_ended(file_id)
+        return gone
 
     async def change_status(
         self, job_id: UUID, status: str, progress: float | None, error_message: str | None
     ) -> JobRecord:
         """Settle a job by hand; the state machine decides what is allowed (409)."""
-        before = await self.jobs.get(job_id)
         job = await self.jobs.update_status(job_id, status, progress=progress, error_message=error_message)
-        if status != "printing" and before.printer_name in self.lanes:
-            await self.lanes[before.printer_name].let_go(job_id)
+        if status in FINAL:
+            if job.printer_name in self.lanes:
+                self.lanes[job.printer_name].let_go(job_id)
+            await self.shelf.job_ended(job.file_id)
         return job
 
     async def job_in_queue(self, queue_id: int) -> JobRecord:

@@ -15,10 +15,11 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import msgspec
 
-from fluxgate.errors import NotFoundError, UnavailableError, UnprocessableError
+from fluxgate.errors import NotFoundError, UnavailableError
 from fluxgate_printing.files.catalog import FileRecord, FileRepository
 from fluxgate_printing.files.gcode_metadata import GcodeMetadata, read_metadata
 from fluxgate_printing.files.store import STALE_AFTER, FileStore
@@ -65,10 +66,7 @@ class Shelf:
         return file
 
     async def put(self, files: Iterable[UploadedFile]) -> None:
-        """Give stored contents their names. UnprocessableError FILE_TWICE for two files of one name."""
-        files = tuple(files)
-        if len({file.name for file in files}) != len(files):
-            raise UnprocessableError("Two files of the upload have one name.", code="FILE_TWICE", field="files")
+        """Give stored contents their names."""
         for file in files:
             await self._put(file)
 
@@ -85,6 +83,16 @@ class Shelf:
             return False
         await self._forget(gone.sha256)
         return True
+
+    async def job_ended(self, file_id: UUID | None) -> None:
+        """A job needs this version no more: if its name has another one or is gone, its content goes. Never raises."""
+        try:
+            file = None if file_id is None else await self._catalog.get(file_id)
+        except UnavailableError as error:
+            log.warning("the file of a job that ended is left to the next sweep (%s)", error)
+            return
+        if file is not None and file.deleted_at is not None:
+            await self._forget(file.sha256)
 
     async def space(self) -> tuple[int, int]:
         """Free and total bytes where contents are stored."""

@@ -64,7 +64,7 @@ async def add(
 @delete("/queue", status_code=200, summary="Clear the print queue")
 async def clear(service: NamedDependency[PrintingService]) -> Done:
     """Cancels every job that waits; what prints goes on."""
-    gone = await service.jobs.cancel_all_queued()
+    gone = await service.clear()
     return Done(message=f"{len(gone)} job(s) were taken out of the queue.", count=len(gone))
 
 

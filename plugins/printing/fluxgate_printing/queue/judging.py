@@ -26,7 +26,7 @@ class Held(msgspec.Struct, kw_only=True, eq=False):
     """The job that a printer has, and what is known of its print. It changes; the lane is its only owner.
 
     `file`: its name at the printer. `stale`: the printer may show this file at 100 % from an earlier print. `seen`: it
-    was seen at work on the job; `last_seen`: when (Unix time; 0: not by this process). `unknown`: what became of the
+    was seen at work on the job; `last_seen`: when (Unix time; 0: not by this process); `progress`: how far, in percent. `unknown`: what became of the
     start isn't known. `cancel_asked`: somebody wants it canceled, and before `started` that is enough.
     """
 
@@ -36,6 +36,7 @@ class Held(msgspec.Struct, kw_only=True, eq=False):
     stale: bool = False
     seen: bool = False
     last_seen: float = 0.0
+    progress: float | None = None
     unknown: bool = False
     cancel_asked: bool = False
 

@@ -36,8 +36,11 @@ SAVE_EVERY = 2.0
 T = TypeVar("T")
 
 
+Ending = Callable[[JobRecord], Awaitable[None]]
+
+
 class PrinterLane:
-    """The one place that gives `supervisor`'s printer anything to print.
+    """The one place that gives `supervisor`'s printer anything to print. `ended` is told of each job that it ended.
 
     Seconds: `confirm_timeout`, for the printer to be seen at a print after the start command; `confirm_every`, between
     looks at it meanwhile; `retry_write`, before a database that didn't take a job's state is tried again.
@@ -48,6 +51,7 @@ class PrinterLane:
         supervisor: Supervisor,
         jobs: JobRepository,
         content: Content,
+        ended: Ending,
         *,
         confirm_timeout: float = 90.0,
         confirm_every: float = 0.2,
@@ -56,6 +60,7 @@ class PrinterLane:
         self.supervisor = supervisor
         self.name = supervisor.name
         self._jobs = jobs
+        self._tell_ended = ended
         self._bringer = Bringer(supervisor, jobs, content)
         self._confirm_timeout = confirm_timeout
         self._confirm_every = confirm_every
@@ -131,7 +136,7 @@ class PrinterLane:
         finally:
             await self.supervisor.refresh()
 
-    async def let_go(self, job_id: UUID) -> None:
+    def let_go(self, job_id: UUID) -> None:
         """Forget a job that a person has settled in the database. Before the start command it won't be printed."""
         if self._held is not None and self._held.job.id == job_id:
             self._drop(self._held)
@@ -225,6 +230,7 @@ class PrinterLane:
     async def _seen(self, held: Held, state: PrinterState) -> None:
         held.last_seen = state.observed_at
         held.seen = True
+        held.progress = min(max(state.completion or 0.0, 0.0), 100.0)
         if held.unknown:
             log.info("printer %s: found job %s printing; taken up again", self.name, held.job.id)
             held.unknown = False
@@ -233,12 +239,13 @@ class PrinterLane:
                 return
         now = time.monotonic()
         saving = (state.status, state.completion)
-        if saving == self._saved or (self._saved is not None and now - self._saved_at < SAVE_EVERY):
+        before = self._saved
+        if saving == before or (before is not None and before[0] == state.status and now - self._saved_at < SAVE_EVERY):
             return
         estimate = state.estimated_print_time
         await self._jobs.update_progress(
             held.job.id,
-            min(max(state.completion or 0.0, 0.0), 100.0),
+            held.progress,
             printer_status=state.status,
             estimated_time=None if estimate is None else round(estimate),
         )
@@ -256,12 +263,17 @@ class PrinterLane:
     async def _end(self, held: Held, end: Ended, state: PrinterState | None = None) -> None:
         spent = round(state.print_time) if state is not None and state.print_time is not None else None
         status: FinalStatus = end.status
-        done = await self._persistently(
-            lambda: self._jobs.finish(held.job.id, status, error_message=end.message, actual_time=spent)
-        )
+
+        async def write() -> JobRecord:
+            if status != "completed" and held.progress is not None:
+                await self._jobs.update_progress(held.job.id, held.progress)
+            return await self._jobs.finish(held.job.id, status, error_message=end.message, actual_time=spent)
+
+        done = await self._persistently(write)
+        self._drop(held)
         if done is not None:
             log.info("printer %s: job %s %s (%s)", self.name, held.job.id, status, end.message or "as expected")
-        self._drop(held)
+            await self._tell_ended(done)
 
     # -- taking up what an earlier process left
 

@@ -35,7 +35,7 @@ def virtual(speed: float = 1.0, **options: object) -> str:
     """A configuration with one virtual printer, `virtual`."""
     lines = [f"{key} = {value!r}" for key, value in options.items()]
     return "\n".join(
-        [NATIVE, "[plugins.printing.printers.virtual]", 'driver = "virtual"', f"speed_factor = {speed}"] + lines
+        [NATIVE, "[plugins.printing.printers.virtual]", 'driver = "virtual"', f"speed_factor = {speed}", *lines]
     )
 
 
