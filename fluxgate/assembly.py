@@ -7,19 +7,20 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from litestar import Litestar, Router
+from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from fluxgate.errors import PluginError
 from fluxgate.litestar_app import build_litestar
 from fluxgate.plugin import PluginSpec
 from fluxgate.plugins.loading import PLUGIN_ERRORS
-from fluxgate.plugins.record import PluginRecord, Stage, ui_path_fault
+from fluxgate.plugins.record import PluginRecord, ui_path_fault
 from fluxgate.proxy.forward import Forwarder
 from fluxgate.proxy.pool import Pool
-from fluxgate.routing import Route, RouteTable
+from fluxgate.routing import DuplicateRouteError, Route, RouteTable
 from fluxgate.settings import Settings
 from fluxgate.static_ui import StaticUIApp
-from fluxgate.types import ASGIApp
+from fluxgate.types import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -46,7 +47,6 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
     for record in records:
         if record.spec is None or record.quarantine is not None:
             continue
-        stage: Stage = "declaration"
         try:
             own_pools = _pools(record.spec)
             router, routes = _handlers(record, record.spec, holder)
@@ -55,10 +55,9 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
             _check_names(record.spec)
             # An app over all handlers so far: what doesn't go together shows here, and not in everybody's app.
             trial = build_litestar([*routers, router]) if router is not None else holder.app
-            stage = "routes"
             table = _table([*taken, *routes])
         except PLUGIN_ERRORS as error:
-            record.fail(stage, error)
+            record.fail("routes" if isinstance(error, DuplicateRouteError) else "declaration", error)
             continue
         taken += routes
         pools[record.name] = own_pools
@@ -174,7 +173,8 @@ def _handlers(record: PluginRecord, spec: PluginSpec, endpoint: ASGIApp) -> tupl
     if not spec.handlers:
         return None, []
     handlers = cast("list[ControllerRouterHandler]", list(spec.handlers))
-    trial = build_litestar([Router(path=record.prefix, route_handlers=handlers)])
+    router = Router(path=record.prefix, route_handlers=handlers, tags=[record.name])
+    trial = build_litestar([router])
     routes: list[Route] = []
     for declared in trial.routes:
         if not declared.path.startswith(record.prefix):
@@ -182,17 +182,37 @@ def _handlers(record: PluginRecord, spec: PluginSpec, endpoint: ASGIApp) -> tupl
         if not isinstance(declared, HTTPRoute):
             raise PluginError(f"{declared.path}: only HTTP handlers are served; long-lived answers are streams")
         for handler in declared.route_handlers:
-            methods = frozenset(str(method) for method in handler.http_methods) - {"OPTIONS"}
-            if methods:
-                routes.append(
-                    Route(
-                        plugin=record.name,
-                        kind="handler",
-                        methods=methods,
-                        template=declared.path.rstrip("/"),
-                        endpoint=endpoint,
-                        name=handler.handler_name,
-                        summary=handler.summary or "",
-                    )
-                )
-    return Router(path=record.prefix, route_handlers=handlers, tags=[record.name]), routes
+            _refuse_hidden(record, handler)
+            routes += _handler_routes(record, declared.path, handler, endpoint)
+    return router, routes
+
+
+def _handler_routes(record: PluginRecord, path: str, handler: HTTPRouteHandler, endpoint: ASGIApp) -> Iterable[Route]:
+    # OPTIONS the gateway answers for every path.
+    if methods := frozenset(str(method) for method in handler.http_methods) - {"OPTIONS"}:
+        yield Route(
+            plugin=record.name,
+            kind="handler",
+            methods=methods,
+            template=path.rstrip("/"),
+            endpoint=endpoint,
+            name=handler.handler_name,
+            summary=handler.summary or "",
+        )
+
+
+def _refuse_hidden(record: PluginRecord, handler: HTTPRouteHandler) -> None:
+    """Of two handlers for one method and path Litestar silently keeps one; the routers they came from have both."""
+    owner = handler.owner
+    while isinstance(owner, Router) and not isinstance(owner, Litestar):
+        for declared in owner.routes:
+            if isinstance(declared, HTTPRoute) and len(declared.route_handlers) > 1:
+                table = RouteTable()
+                for one in declared.route_handlers:
+                    for route in _handler_routes(record, declared.path, one, _nowhere):
+                        table.add(route)
+        owner = owner.owner
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """An endpoint that is never served."""

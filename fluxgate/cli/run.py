@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -38,11 +39,12 @@ def run(config: Path | None, strict: bool) -> None:
             raise error
         click.echo(f"fluxgate: {error}", err=True)
     # Before any plugin starts: a second gateway must not touch the first one's printers and database.
-    sockets = _bind(settings.gateway)
-    gateway = create_app(settings, os.environ)
-    server = make_server(gateway, settings.gateway, lambda host, port: _greet(gateway, host, port))
-    gateway.on_stopped = lambda: _end_soon(0 if server.started else EXIT_NOT_STARTED)
-    server.run(sockets)
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(sock) for sock in _bind(settings.gateway)]
+        gateway = create_app(settings, os.environ)
+        server = make_server(gateway, settings.gateway, lambda host, port: _greet(gateway, host, port))
+        gateway.on_stopped = lambda: _end_soon(0 if server.started else EXIT_NOT_STARTED)
+        server.run(sockets)
     if not server.started:
         sys.exit(EXIT_NOT_STARTED)
 

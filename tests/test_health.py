@@ -1,0 +1,128 @@
+"""`/-/health…`: what is asked when, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+
+from fluxgate import __version__
+from fluxgate.errors import PluginError
+from fluxgate.plugin import CheckResult, HealthCheck, PluginSpec
+from fluxgate.proxy.route import Upstream
+from fluxgate.testing import plugin_record, running_gateway
+
+pytestmark = pytest.mark.anyio
+
+
+def watched(*checks: HealthCheck, upstreams: tuple[Upstream, ...] = ()) -> PluginSpec:
+    return PluginSpec(title="Watched", version="1.2", health_checks=checks, upstreams=upstreams)
+
+
+async def test_per_plugin_and_upstream() -> None:
+    async def check() -> CheckResult:
+        return CheckResult(status="up", detail="as it should")
+
+    spec = watched(
+        HealthCheck(name="link", check=check, critical=True),
+        upstreams=(Upstream(name="up", url="http://127.0.0.1:9", max_connections=7),),
+    )
+    async with running_gateway(plugin_record(spec, "watched")) as running:
+        answer = await running.client.get("/-/health")
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        health = answer.json()
+        assert (health["status"], health["state"], health["version"]) == ("ok", "running", __version__)
+        assert health["uptime"] >= 0
+        plugin = health["plugins"]["watched"]
+        assert (plugin["status"], plugin["version"], plugin["quarantine"]) == ("active", "1.2", None)
+        assert plugin["checks"]["link"].pop("age") < 5
+        assert plugin["checks"]["link"] == {"status": "up", "detail": "as it should", "critical": True}
+        assert plugin["upstreams"]["up"] == {"in_use": 0, "idle": 0, "waiting": 0, "max_connections": 7}
+        # Where the upstream is is nobody's business.
+        assert "127.0.0.1" not in answer.text
+
+
+async def test_a_check_is_asked_once_an_interval_however_many_want_to_know() -> None:
+    asked = 0
+
+    async def check() -> CheckResult:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.02)
+        return CheckResult(status="up")
+
+    spec = watched(HealthCheck(name="link", check=check, interval=0.3, critical=True))
+    async with running_gateway(plugin_record(spec, "watched")) as running:
+        begun = time.monotonic()
+        await asyncio.gather(*(running.client.get("/-/health") for _ in range(20)))
+        await running.client.get("/-/health")
+        assert asked <= 1 + (time.monotonic() - begun) // 0.3
+        while time.monotonic() - begun < 0.35:
+            await asyncio.sleep(0.02)
+        await running.client.get("/-/health")
+        assert 2 <= asked <= 2 + (time.monotonic() - begun) // 0.3
+
+
+async def test_checks_are_asked_side_by_side_and_for_their_time_only() -> None:
+    async def slow() -> CheckResult:
+        await asyncio.sleep(1000)
+        return CheckResult(status="up")
+
+    async def stubborn() -> CheckResult:
+        for _ in range(2):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+        return CheckResult(status="up")
+
+    spec = watched(
+        *(HealthCheck(name=f"slow{number}", check=slow, timeout=0.2) for number in range(5)),
+        HealthCheck(name="stubborn", check=stubborn, timeout=0.2),
+    )
+    async with running_gateway(plugin_record(spec, "watched")) as running:
+        begun = time.monotonic()
+        health = (await running.client.get("/-/health")).json()
+        assert time.monotonic() - begun < 0.9
+        assert health["status"] == "degraded"
+        for check in health["plugins"]["watched"]["checks"].values():
+            assert (check["status"], check["detail"]) == ("down", "no answer in 0.2 s")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret"), SystemExit("secret"), asyncio.CancelledError("secret")])
+async def test_a_check_that_raises_is_down_and_leaks_nothing(error: BaseException) -> None:
+    async def check() -> CheckResult:
+        raise error
+
+    spec = watched(HealthCheck(name="link", check=check))
+    async with running_gateway(plugin_record(spec, "watched")) as running:
+        answer = await running.client.get("/-/health")
+        assert answer.json()["plugins"]["watched"]["checks"]["link"]["status"] == "down"
+        assert "secret" not in answer.text
+
+
+async def test_not_ready_before_the_start_and_while_stopping() -> None:
+    async with running_gateway(plugin_record(watched(), "watched")) as running:
+        gateway = running.gateway
+        assert gateway.health.ready().status == "ok"
+        client = running.client
+        await gateway.shutdown()
+        answer = await client.get("/-/health/ready")
+        assert (answer.status_code, answer.json()["state"]) == (503, "stopping")
+        assert (await client.get("/-/health/live")).status_code == 200
+
+
+async def test_a_gateway_without_plugins_is_ready() -> None:
+    async with running_gateway() as running:
+        assert (await running.client.get("/-/health/ready")).json()["status"] == "ok"
+
+
+async def test_the_kit_is_strict_unless_told() -> None:
+    async def check() -> CheckResult:
+        return CheckResult(status="up")
+
+    record = plugin_record(watched(*[HealthCheck(name="twice", check=check)] * 2), "watched")
+    with pytest.raises(PluginError, match=r"refusing to start \(strict\): watched \(declaration\): .*'twice'"):
+        async with running_gateway(record):
+            pass
