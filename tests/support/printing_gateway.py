@@ -78,11 +78,15 @@ class PrintingGateway:
             if self.process is not None:
                 self.stop()
         finally:
-            self.kill()
-            self.client.close()
             if error is not None:
                 sys.stderr.write(f"--- the gateway's log:\n{self.log}\n")
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.discard()
+
+    def discard(self) -> None:
+        """End it in any way, and remove its folder."""
+        self.kill()
+        self.client.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- the process
 

@@ -26,8 +26,9 @@ class Held(msgspec.Struct, kw_only=True, eq=False):
     """The job that a printer has, and what is known of its print. It changes; the lane is its only owner.
 
     `file`: its name at the printer. `stale`: the printer may show this file at 100 % from an earlier print. `seen`: it
-    was seen at work on the job; `last_seen`: when (Unix time; 0: not by this process); `progress`: how far, in percent. `unknown`: what became of the
-    start isn't known. `cancel_asked`: somebody wants it canceled, and before `started` that is enough.
+    was seen at work on the job; `last_seen`: when (Unix time; 0: not by this process); `progress`: how far, in percent.
+    `unknown`: what became of the start isn't known. `cancel_asked`: somebody wants it canceled, and before `started`
+    that is enough.
     """
 
     job: JobRecord
