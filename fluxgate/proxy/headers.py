@@ -104,11 +104,11 @@ class RequestHeaderRules:
             kept.append((name, value))
         kept.extend(self._set)
         chain = said.pop(b"x-forwarded-for", b"")
-        host = said.pop(b"x-forwarded-host", caller.host)
+        host = said.pop(b"x-forwarded-host", b"") or caller.host
         own_via = caller.http_version + b" " + VIA
         kept += (
             (b"x-forwarded-for", chain + b", " + caller.address if chain else caller.address),
-            (b"x-forwarded-proto", said.pop(b"x-forwarded-proto", caller.scheme)),
+            (b"x-forwarded-proto", said.pop(b"x-forwarded-proto", b"") or caller.scheme),
         )
         if host:
             kept.append((b"x-forwarded-host", host))
