@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import gc
 import os
 import socket
 import sys
@@ -42,7 +43,7 @@ def run(config: Path | None, strict: bool) -> None:
     with ExitStack() as stack:
         sockets = [stack.enter_context(sock) for sock in _bind(settings.gateway)]
         gateway = create_app(settings, os.environ)
-        server = make_server(gateway, settings.gateway, lambda host, port: _greet(gateway, host, port))
+        server = make_server(gateway, settings.gateway, lambda host, port: _listening(gateway, host, port))
         gateway.on_stopped = lambda: _end_soon(0 if server.started else EXIT_NOT_STARTED)
         server.run(sockets)
     if not server.started:
@@ -85,6 +86,15 @@ def _end_soon(code: int) -> None:
     timer = threading.Timer(_LEFTOVERS, end)
     timer.daemon = True
     timer.start()
+
+
+def _listening(gateway: Gateway, host: str, port: int) -> None:
+    _greet(gateway, host, port)
+    # What start-up made stays for good: the collector needn't look through it again and again, and what requests leave
+    # behind is nearly all freed without it. An eighth of a proxied request's time went there.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _greet(gateway: Gateway, host: str, port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import signal
 import socket
@@ -21,11 +22,33 @@ if TYPE_CHECKING:
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn, telling when it listens."""
+    """uvicorn, telling when it listens, and asleep until it is told to end."""
 
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[str, int], None]) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told_to_exit = asyncio.Event()
+        self._should_exit = False
         super().__init__(config)
         self._on_listening = on_listening
+
+    @property
+    def should_exit(self) -> bool:
+        """Set it, from any thread or a signal handler, to end the server."""
+        return self._should_exit
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self._should_exit = value
+        if value and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told_to_exit.set)
+
+    async def main_loop(self) -> None:
+        """Wait for the end. uvicorn looks ten times a second, for the sake of options that aren't used here: that is
+        a good
+        part of what a camera with fifty viewers costs."""
+        self._loop = asyncio.get_running_loop()
+        if not self._should_exit:
+            await self._told_to_exit.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
