@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from typing import Any
 
@@ -127,7 +128,11 @@ class PluginHost:
         for name, pool in self.pools.get(record.name, {}).items():
             clients[name] = await stack.enter_async_context(
                 httpx.AsyncClient(
-                    transport=PooledTransport(pool), base_url=pool.upstream.url, trust_env=False, follow_redirects=False
+                    transport=PooledTransport(pool),
+                    base_url=pool.upstream.url,
+                    cookies=_no_cookies(),
+                    trust_env=False,
+                    follow_redirects=False,
                 )
             )
         if spec.lifespan is not None:
@@ -152,3 +157,8 @@ class PluginHost:
 def _tables_of(piccolo_app: str) -> list[Any]:
     config = import_module(piccolo_app).APP_CONFIG
     return list(config.table_classes)
+
+
+def _no_cookies() -> CookieJar:
+    """A jar that keeps nothing: a cookie that one caller's request brought must not go out with the next one's."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))

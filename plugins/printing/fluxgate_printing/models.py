@@ -1,6 +1,7 @@
 """The shapes that cross a boundary: printer state, and the JSON of the printing API.
 
-Temperatures are °C, times seconds, completion percent (0–100), sizes bytes, filament length mm and volume cm³. The wire shapes follow
+Temperatures are °C, times seconds, completion percent (0–100), sizes bytes, filament length mm and volume cm³. The
+wire shapes follow
 OctoPrint's `/api/printer`, `/api/job` and `/api/files`, because FluxPrint and FluxStudio's frontend speak them.
 """
 
@@ -36,10 +37,13 @@ class FilamentUse(msgspec.Struct, frozen=True):
 
 
 class PrinterState(msgspec.Struct, frozen=True, kw_only=True):
-    """What a printer was seen doing at `observed_at` (Unix time). The supervisor owns the current one; all others have copies.
+    """What a printer was seen doing at `observed_at` (Unix time). The supervisor owns the current one; all others
+    have copies.
 
-    `temperature` has `bed`, `tool0`, … `file` is the name the printer has loaded; `completion`, `print_time`, `print_time_left` are of the
-    current or, when idle, the last print, None where unknown. `estimated_print_time` is the printer's own estimate for the whole print.
+    `temperature` has `bed`, `tool0`, … `file` is the name the printer has loaded; `completion`, `print_time`,
+    `print_time_left` are of the
+    current or, when idle, the last print, None where unknown. `estimated_print_time` is the printer's own estimate
+    for the whole print.
     `error` is the printer's own reason when status is `error` or `offline`.
     """
 

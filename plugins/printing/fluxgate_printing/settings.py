@@ -13,7 +13,8 @@ GIB = 1024**3
 
 
 class FluxPrintSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A FluxPrint service. `url`: its base, such as `http://localhost:5001`; `timeout`, `upload_timeout`: seconds of silence."""
+    """A FluxPrint service. `url`: its base, such as `http://localhost:5001`; `timeout`, `upload_timeout`: seconds of
+    silence."""
 
     url: str | None = None
     enabled: bool = True
@@ -25,7 +26,8 @@ class FluxPrintSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 class VirtualPrinterSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="virtual", tag_field="driver"
 ):
-    """A simulated FDM printer. `speed_factor`: simulated seconds per real second; `fail`: what it does wrong, and at what completion (%)."""
+    """A simulated FDM printer. `speed_factor`: simulated seconds per real second; `fail`: what it does wrong, and at
+    what completion (%)."""
 
     speed_factor: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 20.0
     fail: Literal["never", "thermal", "disconnect"] = "never"
@@ -36,7 +38,8 @@ class VirtualPrinterSettings(
 class OctoPrintSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="octoprint", tag_field="driver"
 ):
-    """An OctoPrint server. `api_key`: a user's key; `camera_url`: its MJPEG stream (default: what OctoPrint says); `poll_interval` in seconds."""
+    """An OctoPrint server. `api_key`: a user's key; `camera_url`: its MJPEG stream (default: what OctoPrint says);
+    `poll_interval` in seconds."""
 
     url: str | None = None
     api_key: str | None = None
@@ -49,7 +52,8 @@ PrinterSettings = OctoPrintSettings | VirtualPrinterSettings
 
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Uploads. `max_bytes`: the largest file; `extensions`: what may be uploaded, lower case, with the dot; `max_files`: in one upload."""
+    """Uploads. `max_bytes`: the largest file; `extensions`: what may be uploaded, lower case, with the dot;
+    `max_files`: in one upload."""
 
     max_bytes: Bytes = 1 * GIB
     max_files: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
@@ -59,8 +63,10 @@ class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The printing plugin.
 
-    `backend`: `fluxprint` forwards to a FluxPrint service, `native` drives printers itself, `auto` is `fluxprint` if its URL is set, else
-    `native`. `printers`: the native backend's printers by name; with none, `octoprint` if its URL is set, else one virtual printer.
+    `backend`: `fluxprint` forwards to a FluxPrint service, `native` drives printers itself, `auto` is `fluxprint` if
+    its URL is set, else
+    `native`. `printers`: the native backend's printers by name; with none, `octoprint` if its URL is set, else one
+    virtual printer.
     `default_printer`: the one the eight routes speak of; by default the first.
     """
 

@@ -26,9 +26,9 @@ class Held(msgspec.Struct, kw_only=True, eq=False):
     """The job that a printer has, and what is known of its print. It changes; the lane is its only owner.
 
     `file`: its name at the printer. `stale`: the printer may show this file at 100 % from an earlier print. `seen`: it
-    was seen at work on the job; `last_seen`: when (Unix time; 0: not by this process); `progress`: how far, in percent.
-    `unknown`: what became of the start isn't known. `cancel_asked`: somebody wants it canceled, and before `started`
-    that is enough.
+    was seen at work on the job; `last_seen`: when (Unix time; 0: not by this process); `named`: and it showed the file;
+    `progress`: how far, in percent. `unknown`: what became of the start isn't known. `cancel_asked`: somebody wants it
+    canceled, and before `started` that is enough.
     """
 
     job: JobRecord
@@ -37,6 +37,7 @@ class Held(msgspec.Struct, kw_only=True, eq=False):
     stale: bool = False
     seen: bool = False
     last_seen: float = 0.0
+    named: bool = False
     progress: float | None = None
     unknown: bool = False
     cancel_asked: bool = False
@@ -115,6 +116,8 @@ def _watched(held: Held, state: PrinterState) -> bool:
 
 
 def _answered_offline(held: Held, state: PrinterState) -> bool:
-    """Whether the printer's server itself says that it lost the printer in mid-print. When the server is silent,
-    `observed_at` stands still."""
-    return held.seen and state.observed_at > held.last_seen and _watched(held, state)
+    """Whether the printer's server itself says that it lost the printer, and the print with it.
+
+    When the server is silent, the supervisor keeps the file as it was last seen; when it answers, it has none.
+    """
+    return held.named and state.file is None and _watched(held, state)

@@ -229,7 +229,7 @@ class PrinterLane:
 
     async def _seen(self, held: Held, state: PrinterState) -> None:
         held.last_seen = state.observed_at
-        held.seen = True
+        held.seen, held.named = True, state.file is not None
         held.progress = min(max(state.completion or 0.0, 0.0), 100.0)
         if held.unknown:
             log.info("printer %s: found job %s printing; taken up again", self.name, held.job.id)
