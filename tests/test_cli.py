@@ -294,8 +294,8 @@ def test_ipv6(site: Site) -> None:
 )
 def test_a_wrong_file_is_one_clear_line(site: Site, text: str, message: str) -> None:
     site.config.write_text(text)
-    for arguments in (("run",), ("check",), ("plugins",), ("routes",), ("migrate",), ("openapi",)):
-        refused = site.fluxgate(*arguments)
+    for command in ("run", "check", "migrate"):
+        refused = site.fluxgate(command)
         assert refused.returncode == 2
         assert message in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
