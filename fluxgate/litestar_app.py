@@ -55,7 +55,7 @@ class GatewayRequest(Request[Any, Any, Any]):
             return await super().json()
         except RecursionError:
             raise BadRequestError("The body is nested too deeply.", code="MALFORMED_BODY", field="body") from None
-        except SerializationException as error:
+        except (SerializationException, UnicodeDecodeError) as error:
             detail = str(error.__cause__ or error)
             raise BadRequestError(
                 f"The body is not valid JSON: {detail}.", code="MALFORMED_BODY", field="body"

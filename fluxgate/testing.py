@@ -124,7 +124,9 @@ def serving_gateway(
 
         def serve() -> None:
             try:
-                server.run()
+                # uvicorn exits when the start fails; the reason is told below.
+                with contextlib.suppress(SystemExit):
+                    server.run()
             finally:
                 settled.set()
 

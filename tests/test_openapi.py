@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from litestar import get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from fluxgate.errors import Problem
@@ -19,13 +19,13 @@ from fluxgate.types import Receive, Scope, Send
 pytestmark = pytest.mark.anyio
 
 
-def item_type(**fields: Any) -> type[msgspec.Struct]:
-    """A struct that every plugin calls alike."""
-    return msgspec.defstruct("Item", list(fields.items()))
+def item_type(module: str, **fields: Any) -> type[msgspec.Struct]:
+    """A struct that every plugin calls alike, in its own module."""
+    return msgspec.defstruct("Item", list(fields.items()), module=module)
 
 
-ItemA = item_type(name=str)
-ItemB = item_type(size=int)
+ItemA = item_type("first.api", name=str)
+ItemB = item_type("second.api", size=int)
 
 
 class Problem2(msgspec.Struct, rename="pascal"):
@@ -41,7 +41,7 @@ def one(id: FromPath[int]) -> ItemA:  # type: ignore[valid-type]  # noqa: A002
 
 
 @post("/items", sync_to_thread=False)
-def add(data: ItemA) -> ItemA:  # type: ignore[valid-type]
+def add(data: JSONBody[ItemA]) -> ItemA:  # type: ignore[valid-type]
     return data
 
 
