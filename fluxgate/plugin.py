@@ -1,8 +1,7 @@
 """What a plugin declares: frozen structs without side effects. The host in `fluxgate.plugins` acts on them.
 
-A plugin named `printing` owns the prefixes `/api/printing` (its routes) and, if it has a UI, the paths its
-`StaticUI` names. Nothing it
-does or fails to do reaches beyond them.
+A plugin named `printing` owns the prefix `/api/printing` (its routes) and, if it has a UI, the paths that its
+`StaticUI` names. Nothing it does or fails to do reaches beyond them.
 """
 
 from __future__ import annotations
@@ -69,13 +68,12 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 HealthGate = Callable[[Scope], ProblemError | None]
-"""Health middleware: asked before each of the plugin's routes, must be cheap; a problem returned ends the request
-with it."""
+"""Health middleware: asked before each of the plugin's routes, must be cheap; a problem returned ends the request."""
 
 
 class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
     """A long-lived answer (camera, events) as a raw ASGI app, dispatched without Litestar's layers; GET only, unless
-    said.
+    said. A GET route is asked HEAD too.
 
     `scope["path_params"]` holds the template's parameters, decoded.
     """
@@ -89,7 +87,10 @@ class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 class StaticUI(msgspec.Struct, frozen=True, kw_only=True):
     """Built files of a web UI, served at each of `paths`; an unknown path below them answers `index.html`
-    (client-side routing)."""
+    (client-side routing), unless it is below `assets/`, whose files are cached for ever and are 404 if missing.
+
+    `paths` have no trailing slash, and are neither below `/api/` (but for the plugin's own prefix) nor `/-/`.
+    """
 
     directory: Path
     paths: tuple[str, ...]
@@ -100,8 +101,7 @@ class PluginContext(msgspec.Struct, frozen=True, kw_only=True):
     """The services handed to a plugin's lifespan, and no others.
 
     `clients` has an httpx client per upstream the plugin declared (same connection pool as its proxy routes);
-    `database` is None unless the
-    plugin declared a `piccolo_app`; `data_dir` exists and is the plugin's own.
+    `database` is None unless the plugin declared a `piccolo_app`; `data_dir` exists and is the plugin's own.
     """
 
     name: str
@@ -118,12 +118,9 @@ class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a plugin declares.
 
     `handlers`: Litestar route handlers, controllers or routers, with paths relative to the plugin's prefix.
-    `middleware`: health gates.
     `piccolo_app`: import path of its Piccolo `APP_CONFIG` module. `before`/`after` order start-up among the plugins
-    that are there;
-    `requires` names plugins without which this one is quarantined. `commands` appear as `fluxgate <name> …`.
-    `examples`: lines that `fluxgate
-    run` prints to try, with `{base}` for the gateway's URL.
+    that are there; `requires` names plugins without which this one is quarantined. `commands` appear as
+    `fluxgate <name> …`. `examples`: lines that `fluxgate run` prints to try, with `{base}` for the gateway's URL.
     """
 
     title: str

@@ -55,6 +55,7 @@ SLOW = declaring(
     """
 @get("/slow")
 async def slow() -> str:
+    Path("slow-has-begun").touch()
     await asyncio.sleep(0.5)
     return "done"
 @contextlib.asynccontextmanager
@@ -347,7 +348,10 @@ def test_a_signal_ends_it_in_order_and_what_is_in_flight_is_finished(site: Site,
         client.get("/api/slow/ping")
         asking = threading.Thread(target=lambda: answers.append(client.get("/api/slow/slow")))
         asking.start()
-        time.sleep(0.1)  # until the request is in flight: nothing outside tells
+        deadline = time.monotonic() + TIMEOUT
+        while not (site.folder / "slow-has-begun").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         server.process.send_signal(number)
         asking.join(TIMEOUT)
     assert server.process.wait(TIMEOUT) == 0

@@ -113,8 +113,8 @@ class PrinterLane:
     async def cancel(self) -> None:
         """Cancel what prints, or is about to. Raises ProblemError."""
         if self._held is not None and self._held.phase == "bringing":
-            self._held.cancel_asked = True
-            return  # the start command hasn't left, and won't
+            await self._cancel_before_start(self._held)
+            return
         async with self._bringer.sending:
             held = self._held
             try:
@@ -169,6 +169,17 @@ class PrinterLane:
                 await self._lose(held, reason)
             case _:
                 self._drop(held)
+
+    async def _cancel_before_start(self, held: Held) -> None:
+        """The start command hasn't left, and won't. Answered when the database has it: a crash must not forget it."""
+        held.cancel_asked = True
+        try:
+            async with self._writing:
+                canceled = await self._jobs.cancel(held.job.id)
+        except InvalidTransitionError:
+            return  # whoever brings it was first
+        self._drop(held)
+        await self._tell_ended(canceled)
 
     async def _confirm(self, held: Held) -> None:
         """Look often until the printer was seen at it; the follower draws the conclusions."""

@@ -30,11 +30,19 @@ ACTIONS = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def template(sqlite_template: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file, for hypothesis would print the bytes."""
+    path = tmp_path_factory.mktemp("lane") / "template.sqlite"
+    path.write_bytes(sqlite_template)
+    return path
+
+
 @asynccontextmanager
-async def rigged(template: bytes) -> AsyncIterator[LaneRig]:
+async def rigged(template: Path) -> AsyncIterator[LaneRig]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lane.sqlite"
-        path.write_bytes(template)
+        path.write_bytes(template.read_bytes())
         rig = LaneRig(path)
         await rig.database.start()
         await rig.build()
@@ -127,6 +135,7 @@ class Script:
     def check(self) -> None:
         rows = {UUID(row["id"]): row for row in self.rig.rows()}
         starts = self.printer.starts
+        assert not self.printer.orphans, "a start command for a job that the lane had given up"
         for start in starts:
             assert start.row["status"] == "printing", "a start command for a job that isn't printing"
             assert start.row["printer_status"] == "starting", "a start command that nobody noted"
@@ -174,9 +183,9 @@ class Script:
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(actions=st.lists(st.sampled_from(ACTIONS), min_size=5, max_size=25), seed=st.integers(0, 2**16))
-def test_no_sequence_prints_twice_or_forgets(sqlite_template: bytes, actions: list[str], seed: int) -> None:
+def test_no_sequence_prints_twice_or_forgets(template: Path, actions: list[str], seed: int) -> None:
     async def run() -> None:
-        async with rigged(sqlite_template) as rig:
+        async with rigged(template) as rig:
             script = Script(rig, random.Random(seed))
             for action in ["add", script.chance.choice(["open uploads", "close uploads"]), "print", *actions]:
                 await script.play(action)
@@ -186,8 +195,8 @@ def test_no_sequence_prints_twice_or_forgets(sqlite_template: bytes, actions: li
 
 
 @pytest.fixture
-async def rig(sqlite_template: bytes, anyio_backend: str) -> AsyncIterator[LaneRig]:
-    async with rigged(sqlite_template) as rig:
+async def rig(template: Path, anyio_backend: str) -> AsyncIterator[LaneRig]:
+    async with rigged(template) as rig:
         yield rig
 
 
@@ -231,6 +240,15 @@ async def test_a_cancel_during_the_upload_means_no_start(rig: LaneRig) -> None:
     await eventually(lambda: rig.lane.job is None)
 
 
+async def test_a_crash_doesnt_forget_a_cancel(rig: LaneRig) -> None:
+    job = await rig.add()
+    await rig.lane.print(job)
+    await rig.lane.cancel()
+    await rig.crash()
+    assert rig.row(job.id)["status"] == "canceled"
+    assert not await attempt(rig.lane.print(job))
+
+
 async def test_a_cancel_while_the_start_is_noted_means_no_start(rig: LaneRig, monkeypatch: pytest.MonkeyPatch) -> None:
     job = await rig.add()
     note = rig.jobs.note_start
@@ -264,6 +282,7 @@ async def test_a_job_settled_while_the_start_is_noted_isnt_started(
     await eventually(lambda: rig.row(job.id)["status"] == "failed")
     await asyncio.sleep(0.05)
     assert rig.printer.starts == []
+    assert rig.printer.orphans == []
 
 
 async def test_a_cancel_during_the_start_command_waits_for_its_answer(rig: LaneRig) -> None:
