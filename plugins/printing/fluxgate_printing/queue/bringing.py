@@ -12,14 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from fluxgate.errors import NotFoundError, ProblemError
+from fluxgate.errors import ProblemError
 from fluxgate_printing.printers.base import PrinterError, PrinterOutcomeUnknown
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.queue.judging import Ended, Held, Lost, at_end_of
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.refusals import check_ready
 from fluxgate_printing.queue.repository import JobRepository
-from fluxgate_printing.queue.states import InvalidTransitionError
 
 __all__ = ["Bringer", "Content", "NotStarted", "Settled", "Started", "Step"]
 
@@ -79,11 +78,9 @@ class Bringer:
     async def _note(self, held: Held, name: str, is_held: Callable[[], bool]) -> Step | None:
         """Write down that the start command leaves now; or why it doesn't."""
         try:
-            if not held.cancel_asked:
-                await self._jobs.note_start(held.job, name)
-        except (InvalidTransitionError, NotFoundError) as error:
-            log.info("printer %s: job %s was settled before its start (%s)", self._name, held.job.id, error)
-            return Settled()
+            if not held.cancel_asked and not await self._jobs.note_start(held.job, name):
+                log.info("printer %s: job %s was settled before its start", self._name, held.job.id)
+                return Settled()
         except Exception as error:
             log.exception("printer %s: the start of job %s can't be noted", self._name, held.job.id)
             return self._not_started(error)

@@ -21,6 +21,7 @@ from fluxgate_printing.printers.base import PrinterError, PrinterOutcomeUnknown
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.queue.bringing import Bringer, Content, NotStarted, Started
 from fluxgate_printing.queue.judging import Ended, Held, Lost, Seen, judge
+from fluxgate_printing.queue.moving import STARTING
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.refusals import check_ready, occupied, printer_problem
 from fluxgate_printing.queue.repository import JobRepository
@@ -289,28 +290,38 @@ class PrinterLane:
     # -- taking up what an earlier process left
 
     async def _take_up(self) -> None:
-        printing = [job for job in await self._jobs.active() if job.status == "printing"]
-        job = next((job for job in printing if job.printer_name == self.name), None)
+        try:
+            job = await self._left_printing()
+        except (InvalidTransitionError, NotFoundError) as error:
+            log.info("printer %s: its job was settled just now (%s)", self.name, error)
+            return
         if job is None or self._held is not None:
             return
-        if job.printer_status is None and not job.outcome_unknown:
-            await self._jobs.release(job.id, f"{self.name}: interrupted before the print was started")
-            log.info("printer %s: job %s was claimed and not started; it waits again", self.name, job.id)
-            return
-        seen = job.printer_status not in {None, "starting"}
-        if not seen and not job.outcome_unknown:
-            job = await self._jobs.mark_unknown(job.id, "Interrupted while the print was being started.")
         self._hold(
             Held(
                 job=job,
                 phase="started",
                 file=job.file_path or job.file_name,
                 stale=True,
-                seen=seen,
+                seen=job.printer_status not in {None, STARTING},
                 unknown=job.outcome_unknown,
             )
         )
         log.info("printer %s: job %s was printing; it is taken up again", self.name, job.id)
+
+    async def _left_printing(self) -> JobRecord | None:
+        """The job that this printer may be printing. One whose start command never left goes back into the queue."""
+        printing = [job for job in await self._jobs.active() if job.status == "printing"]
+        job = next((job for job in printing if job.printer_name == self.name), None)
+        if job is None or job.outcome_unknown or self._held is not None:
+            return job
+        if job.printer_status is None:
+            await self._jobs.release(job.id, f"{self.name}: interrupted before the print was started")
+            log.info("printer %s: job %s was claimed and not started; it waits again", self.name, job.id)
+            return None
+        if job.printer_status == STARTING:
+            return await self._jobs.mark_unknown(job.id, "Interrupted while the print was being started.")
+        return job
 
     async def _take_up_later(self) -> None:
         while True:

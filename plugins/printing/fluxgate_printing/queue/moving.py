@@ -17,7 +17,10 @@ from fluxgate_printing.queue.reading import JobReader
 from fluxgate_printing.queue.records import JobRecord, job_from_row, to_column
 from fluxgate_printing.queue.states import FINAL, FinalStatus, InvalidTransitionError, check_transition
 
-__all__ = ["JobMover"]
+__all__ = ["STARTING", "JobMover"]
+
+STARTING = "starting"
+"""`printer_status` from when the start command leaves until the printer is seen at it."""
 
 Changes = dict[str, Any]
 
@@ -49,25 +52,24 @@ class JobMover(JobReader):
             raise ConflictError(f"Printer {printer} has another job.", code="PRINTER_BUSY") from error
         return job_from_row(rows[0]) if rows else None
 
-    async def note_start(self, claimed: JobRecord, printer_file: str) -> JobRecord:
+    async def note_start(self, claimed: JobRecord, printer_file: str) -> bool:
         """The start command of this claim leaves next, for the file that the printer calls `printer_file`.
 
-        Refused when the job was settled, or is another claim's by now: then it must not leave. While `printer_status`
-        is null, it hasn't.
+        False: the job was settled, or is another claim's by now, and it must not leave. While `printer_status` is null,
+        it hasn't.
         """
         rows = await self._database.fetch(
-            "UPDATE print_jobs SET printer_status = 'starting', file_path = {}, updated_at = {}"
+            "UPDATE print_jobs SET printer_status = {}, file_path = {}, updated_at = {}"
             " WHERE id = {} AND status = 'printing' AND printer_name = {} AND started_at = {}"
-            " AND printer_status IS NULL RETURNING *",
+            " AND printer_status IS NULL RETURNING id",
+            STARTING,
             printer_file,
             datetime.now(UTC),
             claimed.id,
             claimed.printer_name,
             claimed.started_at,
         )
-        if not rows:
-            raise InvalidTransitionError((await self.get(claimed.id)).status, "printing")
-        return job_from_row(rows[0])
+        return bool(rows)
 
     async def update_progress(
         self,

@@ -253,7 +253,7 @@ async def test_a_cancel_while_the_start_is_noted_means_no_start(rig: LaneRig, mo
     job = await rig.add()
     note = rig.jobs.note_start
 
-    async def canceled_meanwhile(claimed: JobRecord, file: str) -> JobRecord:
+    async def canceled_meanwhile(claimed: JobRecord, file: str) -> bool:
         noted = await note(claimed, file)
         await rig.lane.cancel()
         return noted
@@ -271,7 +271,7 @@ async def test_a_job_settled_while_the_start_is_noted_isnt_started(
     job = await rig.add()
     note = rig.jobs.note_start
 
-    async def settled_meanwhile(claimed: JobRecord, file: str) -> JobRecord:
+    async def settled_meanwhile(claimed: JobRecord, file: str) -> bool:
         noted = await note(claimed, file)
         await rig.settle(job, "failed")
         return noted
