@@ -51,7 +51,7 @@ format: setup ## Format the code
 EXPORT := $(BIN)/uv export --quiet --all-packages --format requirements-txt --no-header --no-emit-workspace --no-annotate
 lock: setup ## Lock the newest versions that the projects allow, with hashes
 	@trap 'rm -f uv.lock' EXIT; \
-	$(EXPORT) --all-groups --output-file requirements/dev.txt && \
+	$(EXPORT) --all-groups --all-extras --output-file requirements/dev.txt && \
 	$(EXPORT) --no-dev --output-file requirements/runtime.txt && \
 	$(EXPORT) --only-group build --output-file requirements/build.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

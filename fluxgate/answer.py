@@ -8,7 +8,7 @@ from email.utils import formatdate
 import msgspec
 
 from fluxgate.errors import PROBLEM_TYPE, ProblemError
-from fluxgate.types import Message, Scope, Send
+from fluxgate.types import Message, RawHeaders, Scope, Send
 
 __all__ = ["Answer", "break_off", "send_json"]
 
@@ -18,7 +18,7 @@ _JSON = b"application/json"
 class Answer:
     """One request's answer. `status` is 0 until it has begun; `sent` counts body bytes."""
 
-    __slots__ = ("_request_id", "_send", "bodyless", "broken", "dated", "sent", "status")
+    __slots__ = ("_request_id", "_send", "bodyless", "broken", "dated", "fields", "sent", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -26,6 +26,8 @@ class Answer:
         self.status = 0
         self.sent = 0
         self.broken = False
+        self.fields: RawHeaders = []
+        """What the answer carries besides its own fields; one of the same name that it has itself stays."""
         self.dated = True
         """Whether to add a Date; what is forwarded has the upstream's."""
         self.bodyless = False
@@ -36,6 +38,9 @@ class Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [field for field in message.get("headers", ()) if field[0].lower() != b"x-request-id"]
+            if self.fields:
+                present = {name.lower() for name, _ in headers}
+                headers += [field for field in self.fields if field[0] not in present]
             headers.append((b"x-request-id", self._request_id.encode("ascii")))
             if self.dated:
                 headers.append((b"date", _date()))
@@ -63,9 +68,8 @@ class Answer:
         await self.send({"type": "http.response.start", "status": error.problem_status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def allow(self, methods: frozenset[str]) -> None:
-        """Answer OPTIONS."""
-        headers = [(b"allow", ", ".join(sorted(methods)).encode("ascii"))]
+    async def empty(self, headers: RawHeaders) -> None:
+        """Answer 204: to OPTIONS."""
         await self.send({"type": "http.response.start", "status": 204, "headers": headers})
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 

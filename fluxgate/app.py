@@ -1,8 +1,8 @@
 """`create_app(settings)`: the gateway as an ASGI app.
 
 A request passes, in this order: edge checks (Host, framing, path) → the route table → quarantine and health gates →
-the route's endpoint, which is a proxy route's forwarder, a stream, or Litestar for the plugins' handlers. Errors become
-problem bodies in one place, here.
+the guard (identity, policy, limits, audit) → the route's endpoint, which is a proxy route's forwarder, a stream, or
+Litestar for the plugins' handlers. Errors become problem bodies in one place, here.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from urllib.parse import unquote
 import msgspec
 
 from fluxgate import __version__
-from fluxgate.accesslog import AccessLog
 from fluxgate.answer import Answer, break_off, send_json
 from fluxgate.assembly import assemble
+from fluxgate.audit import AuditTrail
+from fluxgate.auth import Authenticator
+from fluxgate.browser import Browser
 from fluxgate.edge import check_edge, request_id_of
 from fluxgate.errors import MethodNotAllowedError, PluginError, ProblemError, UnavailableError
+from fluxgate.guard import Guard
 from fluxgate.health import Health
+from fluxgate.limits import Limits
 from fluxgate.logs import REQUEST_ID
 from fluxgate.openapi import build_openapi
 from fluxgate.plugins.discovery import discover, installed
@@ -32,9 +36,12 @@ from fluxgate.plugins.loading import load
 from fluxgate.plugins.ordering import order
 from fluxgate.plugins.record import PluginRecord
 from fluxgate.plugins.runner import Timing
+from fluxgate.policy import AUTHENTICATED, PUBLIC
 from fluxgate.proxy.forward import CLIENT_CLOSED_REQUEST, ClientGone, ResponseBroken
 from fluxgate.routing import Route
 from fluxgate.settings import Settings
+from fluxgate.store import Store
+from fluxgate.telemetry import Telemetry
 from fluxgate.types import Receive, Scope, Send
 
 logger = logging.getLogger("fluxgate")
@@ -60,12 +67,18 @@ class Gateway:
         self.table = assembly.table
         self.litestar = assembly.litestar
         # Assembling may have quarantined some that others require.
-        self.host = PluginHost(settings, order(ordered), assembly.pools, timing)
+        self.store = Store(settings)
+        self.host = PluginHost(settings, order(ordered), assembly.pools, self.store, timing)
         self.health = Health(self.host)
         self.on_stopped: Callable[[], None] = lambda: None
         """Called once all plugins have stopped, or were given up."""
         self._records = self.host.by_name
-        self._access = AccessLog(settings.gateway.log_format)
+        self.auth = Authenticator(settings.auth, self.store)
+        self.limits = Limits(settings.limits)
+        self.audit = AuditTrail(settings.audit, self.store)
+        self.telemetry = Telemetry(settings.telemetry, settings.gateway.log_format)
+        self._browser = Browser(settings.browser)
+        self._guard = Guard(self.auth, self.limits, self.audit)
         self._openapi_body: bytes | None = None
 
     # -- ASGI
@@ -81,6 +94,8 @@ class Gateway:
 
     async def startup(self) -> None:
         """Start every plugin. Raises PluginError under `strict` if one is in quarantine."""
+        await self.telemetry.start()
+        await self.store.start()
         await self.host.start()
         if self.settings.gateway.strict:
             try:
@@ -94,7 +109,8 @@ class Gateway:
         """Stop every plugin."""
         self.health.state = "stopping"
         await self.host.stop()
-        self._access.flush()
+        await self.store.stop()
+        await self.telemetry.stop()
         self.on_stopped()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -117,10 +133,16 @@ class Gateway:
         REQUEST_ID.set(request_id)
         answer = Answer(send, request_id)
         route: Route | None = None
+        self.telemetry.begun(scope)
         try:
+            answer.fields = self._browser.fields(scope, None)
             check_edge(scope)
+            if (preflight := self._browser.preflight(scope)) is not None:
+                await answer.empty(preflight)
+                return
             match = self._resolve(scope)
             route = match.route
+            answer.fields = self._browser.fields(scope, route)
             scope["fluxgate.route"] = route
             scope["fluxgate.params"] = match.params
             scope["path_params"] = (
@@ -129,14 +151,14 @@ class Gateway:
             answer.dated = route.kind != "proxy"
             if route.plugin:
                 self._gate(route, scope)
-            await self._serve(route, scope, receive, answer)
+            await self._guard.pass_on(route, scope, receive, answer, self._serve)
             if not answer.status:
                 logger.warning("%s %s: its endpoint answered nothing", scope["method"], scope["path"])
                 await answer.problem(_failed(), scope)
         except MethodNotAllowedError as error:
             allowed = error.allow | {"OPTIONS"}
             if scope["method"] == "OPTIONS":
-                await answer.allow(allowed)
+                await answer.empty([(b"allow", ", ".join(sorted(allowed)).encode("ascii"))])
             else:
                 await answer.problem(MethodNotAllowedError(error.message, allow=allowed), scope)
         except ProblemError as error:
@@ -154,7 +176,7 @@ class Gateway:
             logger.exception("%s %s failed", scope["method"], scope["path"])
             await answer.problem(_failed(), scope)
         finally:
-            self._access.log(scope, route, answer, time.perf_counter() - begun)
+            self.telemetry.ended(scope, route, answer, time.perf_counter() - begun)
 
     def _resolve(self, scope: Scope) -> Any:
         try:
@@ -196,13 +218,15 @@ class Gateway:
                 endpoint=endpoint,
                 name=path.rpartition("/")[2] or "index",
                 summary=summary,
+                policy=policy,
+                rate="gateway",
             )
-            for path, endpoint, summary in (
-                ("/", self._index, "What this gateway serves"),
-                ("/-/health", self._health, "Health of every plugin and upstream"),
-                ("/-/health/live", self._live, "Whether the process is alive"),
-                ("/-/health/ready", self._ready, "Whether to send traffic here"),
-                ("/-/openapi.json", self._openapi, "This API as OpenAPI 3.1"),
+            for path, endpoint, summary, policy in (
+                ("/", self._index, "What this gateway serves", PUBLIC),
+                ("/-/health", self._health, "Health of every plugin and upstream", AUTHENTICATED),
+                ("/-/health/live", self._live, "Whether the process is alive", PUBLIC),
+                ("/-/health/ready", self._ready, "Whether to send traffic here", PUBLIC),
+                ("/-/openapi.json", self._openapi, "This API as OpenAPI 3.1", PUBLIC),
             )
         ]
 

@@ -12,12 +12,12 @@ from litestar.routes import HTTPRoute
 
 from fluxgate.errors import PluginError
 from fluxgate.litestar_app import build_litestar
-from fluxgate.plugin import PluginSpec
+from fluxgate.plugin import PluginSpec, Policy
 from fluxgate.plugins.loading import PLUGIN_ERRORS
 from fluxgate.plugins.record import PluginRecord, ui_path_fault
 from fluxgate.proxy.forward import Forwarder
 from fluxgate.proxy.pool import Pool
-from fluxgate.routing import DuplicateRouteError, Route, RouteTable
+from fluxgate.routing import SAFE_METHODS, DuplicateRouteError, Route, RouteTable
 from fluxgate.settings import Settings
 from fluxgate.static_ui import StaticUIApp
 from fluxgate.types import ASGIApp, Receive, Scope, Send
@@ -107,6 +107,24 @@ def _check_methods(path: str, methods: frozenset[str]) -> None:
         raise PluginError(f"route {path}: {unknown[0]!r} is not a method (these are: {', '.join(sorted(_METHODS))})")
 
 
+def _policy(path: str, policy: object) -> Policy:
+    if policy is None:
+        raise PluginError(f"route {path} has no policy: say who may use it (fluxgate.plugin has PUBLIC, Require, …)")
+    if not isinstance(policy, Policy):
+        raise PluginError(f"route {path}: its policy is no policy but {type(policy).__name__}")
+    return policy
+
+
+def _rate(methods: frozenset[str], *, reading: str = "read") -> str:
+    return reading if methods <= SAFE_METHODS else "write"
+
+
+def _action(record: PluginRecord, methods: frozenset[str], name: str, action: object) -> str:
+    if action is not None:
+        return str(action)
+    return "" if methods <= SAFE_METHODS else f"{record.name}.{name or 'change'}"
+
+
 def _pools(spec: PluginSpec) -> dict[str, Pool]:
     pools: dict[str, Pool] = {}
     for upstream in spec.upstreams:
@@ -133,6 +151,10 @@ def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], set
             endpoint=Forwarder(proxy, pools[proxy.upstream], trusted=trusted),
             name=proxy.name,
             summary=proxy.summary,
+            policy=_policy(proxy.path, proxy.policy),
+            rate=proxy.rate or _rate(proxy.methods),
+            action=_action(record, proxy.methods, proxy.name, proxy.action),
+            upstream=proxy.upstream,
             allow_encoded_separators=proxy.allow_encoded_separators,
         )
 
@@ -148,6 +170,9 @@ def _streams(record: PluginRecord, spec: PluginSpec) -> Iterable[Route]:
             endpoint=stream.app,
             name=stream.name,
             summary=stream.summary,
+            policy=_policy(stream.path, stream.policy),
+            rate=stream.rate or _rate(stream.methods, reading="stream"),
+            action=_action(record, stream.methods, stream.name, stream.action),
         )
 
 
@@ -166,6 +191,8 @@ def _ui(record: PluginRecord, spec: PluginSpec) -> Iterable[Route]:
                 template=template,
                 endpoint=app,
                 name=spec.ui.title,
+                policy=_policy(path, spec.ui.policy),
+                rate="ui",
             )
 
 
@@ -198,6 +225,9 @@ def _handler_routes(record: PluginRecord, path: str, handler: HTTPRouteHandler, 
             endpoint=endpoint,
             name=handler.handler_name,
             summary=handler.summary or "",
+            policy=_policy(path, handler.opt.get("policy")),
+            rate=handler.opt.get("rate") or _rate(methods),
+            action=_action(record, methods, handler.handler_name, handler.opt.get("action")),
         )
 
 

@@ -7,6 +7,7 @@ FluxgateError
 ├── MigrationError             a migration failed; the database is as it was before
 └── ProblemError               500 unless told otherwise; ends a request with a problem body
     ├── BadRequestError        400
+    ├── UnauthenticatedError   401, with `WWW-Authenticate`
     ├── ForbiddenError         403
     ├── NotFoundError          404
     ├── MethodNotAllowedError  405, with `Allow`
@@ -14,6 +15,7 @@ FluxgateError
     ├── PayloadTooLargeError   413
     ├── UnsupportedMediaError  415
     ├── UnprocessableError     422
+    ├── TooManyRequestsError   429, with `Retry-After`
     ├── NotImplementedProblem  501
     ├── BadGatewayError        502: the upstream can't be reached or doesn't speak HTTP
     ├── UnavailableError       503, with `Retry-After` where one is known
@@ -46,6 +48,8 @@ __all__ = [
     "Problem",
     "ProblemError",
     "SettingsError",
+    "TooManyRequestsError",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnprocessableError",
     "UnsupportedMediaError",
@@ -134,6 +138,23 @@ class BadRequestError(ProblemError):
     code = "BAD_REQUEST"
 
 
+class UnauthenticatedError(ProblemError):
+    """401; `error` and `description` are OAuth's (RFC 6750 §3.1), for a token that was given and isn't taken."""
+
+    status = 401
+    code = "UNAUTHENTICATED"
+
+    def __init__(
+        self,
+        message: str = "Sign in, or send an API key or a bearer token.",
+        *,
+        code: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        challenge = b'Bearer realm="fluxgate"' + (b', error="%b"' % error.encode("ascii") if error else b"")
+        super().__init__(message, code=code, headers=((b"www-authenticate", challenge),))
+
+
 class ForbiddenError(ProblemError):
     """403"""
 
@@ -185,6 +206,18 @@ class UnprocessableError(ProblemError):
 
     status = 422
     code = "UNPROCESSABLE"
+
+
+class TooManyRequestsError(ProblemError):
+    """429; `retry_after` in seconds becomes `Retry-After`: keep it small, clients sleep for all of it."""
+
+    status = 429
+    code = "TOO_MANY_REQUESTS"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after: int, headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        super().__init__(message, code=code, headers=((b"retry-after", b"%d" % retry_after), *headers))
 
 
 class NotImplementedProblem(ProblemError):  # noqa: N818 - NotImplementedError is Python's own

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Litestar, Request, Router
+from litestar.di import Provide
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.response import Response
@@ -20,6 +21,7 @@ from fluxgate.errors import (
     ProblemError,
     UnsupportedMediaError,
 )
+from fluxgate.principal import Principal
 from fluxgate.routing import split_template
 
 __all__ = ["MAX_HANDLER_BODY", "build_litestar"]
@@ -69,12 +71,20 @@ def build_litestar(routers: Iterable[Router]) -> Litestar:
         openapi_config=OpenAPIConfig(title="Fluxgate", version=__version__, path="/-/schema", render_plugins=[]),
         exception_handlers={ProblemError: _problem, HTTPException: _http_exception, Exception: _unexpected},
         request_class=GatewayRequest,
+        dependencies={"principal": Provide(_principal, sync_to_thread=False)},
         request_max_body_size=MAX_HANDLER_BODY,
         logging_config=None,
         debug=False,
     )
     app.openapi_schema  # noqa: B018 - built when read; an annotation that can't be documented shows here
     return app
+
+
+def _principal(request: Request[Any, Any, Any]) -> Principal:
+    """`principal: NamedDependency[Principal]` in a handler: the caller."""
+    scope: Any = request.scope
+    principal: Principal = scope["fluxgate.principal"]
+    return principal
 
 
 def _problem(request: Request[Any, Any, Any], error: ProblemError) -> Response[bytes]:

@@ -18,19 +18,43 @@ import msgspec
 
 from fluxgate.db import Database
 from fluxgate.errors import ProblemError
+from fluxgate.policy import AUTHENTICATED, PUBLIC, Check, Policy, Require
+from fluxgate.principal import Principal
 from fluxgate.proxy.route import ProxyRoute, Upstream
 from fluxgate.types import ASGIApp, Scope
 
 __all__ = [
+    "AUTHENTICATED",
+    "PUBLIC",
+    "Check",
     "CheckResult",
     "HealthCheck",
     "HealthGate",
     "PluginContext",
     "PluginSettings",
     "PluginSpec",
+    "Policy",
+    "Principal",
+    "Require",
+    "RouteOptions",
     "StaticUI",
     "StreamRoute",
 ]
+
+
+class RouteOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What every route says of itself. Handlers say it in their decorator: `@get("/jobs", policy=…, rate=…, action=…)`,
+    or for all of a router in its `opt`.
+
+    `policy`: who may use it; a route without one fails its plugin's start. `rate`: the class of requests under which a
+    caller's are counted, a name in `[limits.rates]`; by default `read` for GET, `stream` for a GET StreamRoute, else
+    `write`. `action`: what the audit trail calls a use of it; by default `<plugin>.<name>` for a method that changes
+    something, and `""` for one that doesn't; set it to `""` for a POST that only asks.
+    """
+
+    policy: Policy | None = None
+    rate: str | None = None
+    action: str | None = None
 
 
 class PluginSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,11 +99,15 @@ class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
     """A long-lived answer (camera, events) as a raw ASGI app, dispatched without Litestar's layers; GET only, unless
     said. A GET route is asked HEAD too.
 
-    `scope["path_params"]` holds the template's parameters, decoded.
+    `scope["path_params"]` holds the template's parameters, decoded, `scope["fluxgate.principal"]` the caller. `policy`,
+    `rate` and `action` as in `RouteOptions`.
     """
 
     path: str
     app: ASGIApp
+    policy: Policy | None = None
+    rate: str | None = None
+    action: str | None = None
     methods: frozenset[str] = frozenset({"GET"})
     name: str = ""
     summary: str = ""
@@ -89,12 +117,15 @@ class StaticUI(msgspec.Struct, frozen=True, kw_only=True):
     """Built files of a web UI, served at each of `paths`; an unknown path below them answers `index.html`
     (client-side routing), unless it is below `assets/`, whose files are cached for ever and are 404 if missing.
 
-    `paths` have no trailing slash, and are neither below `/api/` (but for the plugin's own prefix) nor `/-/`.
+    `paths` have no trailing slash, and are neither below `/api/` (but for the plugin's own prefix) nor `/-/`. The files
+    are the same for everybody, so a UI that signs its users in itself is PUBLIC; what it shows comes from routes that
+    aren't.
     """
 
     directory: Path
     paths: tuple[str, ...]
     title: str = ""
+    policy: Policy | None = None
 
 
 class PluginContext(msgspec.Struct, frozen=True, kw_only=True):

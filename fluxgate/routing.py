@@ -15,10 +15,14 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from fluxgate.errors import BadRequestError, FluxgateError, MethodNotAllowedError, NotFoundError
+from fluxgate.policy import PUBLIC, Policy
 from fluxgate.types import ASGIApp
 
 WEBSOCKET = "WEBSOCKET"
 """The method under which a WebSocket route stands in the table."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110 §9.2.1)."""
 
 _PLAIN_PATH = re.compile(rb"/[A-Za-z0-9_\-.~!$&'()*+,;=:@/]*\Z")
 _LEGAL_PATH = re.compile(rb"/(?:[A-Za-z0-9_\-.~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*\Z")
@@ -37,7 +41,11 @@ class DuplicateRouteError(FluxgateError):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """One entry of the table. `template` is the whole path; `endpoint` serves it."""
+    """One entry of the table. `template` is the whole path; `endpoint` serves it.
+
+    `policy`: who may use it. `rate`: the class of requests under which it is limited. `action`: what the audit trail
+    calls a use of it; empty for what changes nothing. `upstream`: the name of the upstream it is forwarded to.
+    """
 
     plugin: str
     kind: Literal["proxy", "stream", "handler", "ui", "gateway", "quarantine"]
@@ -46,6 +54,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     endpoint: ASGIApp
     name: str = ""
     summary: str = ""
+    policy: Policy = PUBLIC
+    rate: str = "read"
+    action: str = ""
+    upstream: str = ""
     allow_encoded_separators: bool = False
 
 

@@ -18,7 +18,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, Stream
 
 from fluxgate.errors import ConflictError, UnavailableError
-from fluxgate.plugin import PluginSpec, StreamRoute
+from fluxgate.plugin import PUBLIC, PluginSpec, StreamRoute
 from fluxgate.testing import ServingGateway, plugin_record, serving_gateway
 from fluxgate.types import Receive, Scope, Send
 
@@ -35,27 +35,27 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     items: list[Item]
 
 
-@post("/order", sync_to_thread=False)
+@post("/order", sync_to_thread=False, policy=PUBLIC)
 def order(data: JSONBody[Order]) -> Order:
     return data
 
 
-@get("/one/{id:uuid}", sync_to_thread=False)
+@get("/one/{id:uuid}", sync_to_thread=False, policy=PUBLIC)
 def one(id: FromPath[UUID]) -> dict[str, str]:  # noqa: A002
     return {"id": str(id)}
 
 
-@get("/two/{text:str}/{number:int}/{id:uuid}", sync_to_thread=False)
+@get("/two/{text:str}/{number:int}/{id:uuid}", sync_to_thread=False, policy=PUBLIC)
 def two(text: FromPath[str], number: FromPath[int], id: FromPath[UUID]) -> None:  # noqa: A002
     """Several parameters."""
 
 
-@get("/search", sync_to_thread=False)
+@get("/search", sync_to_thread=False, policy=PUBLIC)
 def search(limit: FromQuery[int], tag: FromQuery[str | None] = None) -> dict[str, Any]:
     return {"limit": limit, "tag": tag}
 
 
-@get("/fails/{how:str}")
+@get("/fails/{how:str}", policy=PUBLIC)
 async def fails(how: FromPath[str]) -> object:
     match how:
         case "raises":
@@ -76,7 +76,7 @@ async def fails(how: FromPath[str]) -> object:
             return object()  # can't be encoded
 
 
-@post("/made", sync_to_thread=False)
+@post("/made", sync_to_thread=False, policy=PUBLIC)
 def made() -> Response[dict[str, str]]:
     return Response(
         {"id": "1"},
@@ -85,12 +85,12 @@ def made() -> Response[dict[str, str]]:
     )
 
 
-@get("/moved", sync_to_thread=False)
+@get("/moved", sync_to_thread=False, policy=PUBLIC)
 def moved() -> Redirect:
     return Redirect("/api/t/search?limit=1")
 
 
-@get("/counted")
+@get("/counted", policy=PUBLIC)
 async def counted() -> Stream:
     async def numbers() -> AsyncIterator[bytes]:
         for number in range(3):
@@ -100,7 +100,7 @@ async def counted() -> Stream:
     return Stream(numbers(), media_type="text/plain")
 
 
-@get("/broken-stream")
+@get("/broken-stream", policy=PUBLIC)
 async def broken_stream() -> Stream:
     async def numbers() -> AsyncIterator[bytes]:
         yield b"first\n"
@@ -130,8 +130,8 @@ def gateway() -> Iterator[ServingGateway]:
         version="1",
         handlers=HANDLERS,
         streams=(
-            StreamRoute(path="/silent", app=silent),
-            StreamRoute(path="/echo/{name}/{rest:path}", app=echo, methods=frozenset({"GET", "POST"})),
+            StreamRoute(policy=PUBLIC, path="/silent", app=silent),
+            StreamRoute(policy=PUBLIC, path="/echo/{name}/{rest:path}", app=echo, methods=frozenset({"GET", "POST"})),
         ),
     )
     with serving_gateway(plugin_record(spec, "t")) as gateway:

@@ -21,12 +21,12 @@ from tests.support.cli import TIMEOUT, Site
 RICH = declaring(
     "handlers=(ping, boom), commands=(greet, settings_of(settings)), lifespan=lifespan,"
     " upstreams=(Upstream(name='up', url='http://127.0.0.1:9'),),"
-    " proxy_routes=(ProxyRoute(methods=frozenset({'GET', 'PUT'}), path='/away/{name}', upstream='up',"
+    " proxy_routes=(ProxyRoute(policy=PUBLIC, methods=frozenset({'GET', 'PUT'}), path='/away/{name}', upstream='up',"
     " upstream_path='/x/{name}', summary='Something far away'),),"
     " examples=('curl {base}/api/rich/ping',)",
     '''
 import click, os
-@get("/boom", sync_to_thread=False)
+@get("/boom", sync_to_thread=False, policy=PUBLIC)
 def boom() -> str:
     raise RuntimeError("first line\\n2026-01-01 00:00:00,000 INFO    fluxgate: forged")
 @click.command()
@@ -53,7 +53,7 @@ def fluxgate_settings() -> PluginSettings:
 SLOW = declaring(
     "handlers=(ping, slow), lifespan=lifespan",
     """
-@get("/slow")
+@get("/slow", policy=PUBLIC)
 async def slow() -> str:
     Path("slow-has-begun").touch()
     await asyncio.sleep(0.5)

@@ -19,7 +19,7 @@ import yaml
 from fluxgate.app import create_app
 from fluxgate.settings import Settings, decode_plugin_settings, load_settings
 from fluxgate.settings.environment import CONFIG_VARIABLE, variables
-from fluxgate.settings.loader import Sections
+from fluxgate.settings.model import Sections
 from fluxgate.settings.reference import installed_sections
 
 CHECKOUT = Path(__file__).resolve().parents[1]

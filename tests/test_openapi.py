@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from fluxgate.errors import Problem
-from fluxgate.plugin import PluginSpec, StreamRoute
+from fluxgate.plugin import PUBLIC, PluginSpec, StreamRoute
 from fluxgate.proxy.route import ProxyRoute, Upstream
 from fluxgate.testing import plugin_record, running_gateway
 from fluxgate.types import Receive, Scope, Send
@@ -35,22 +35,22 @@ class Problem2(msgspec.Struct, rename="pascal"):
 Problem2.__name__ = Problem2.__qualname__ = "Problem"
 
 
-@get("/items/{id:int}", summary="One item", sync_to_thread=False)
+@get("/items/{id:int}", summary="One item", sync_to_thread=False, policy=PUBLIC)
 def one(id: FromPath[int]) -> ItemA:  # type: ignore[valid-type]  # noqa: A002
     return ItemA(name=str(id))
 
 
-@post("/items", sync_to_thread=False)
+@post("/items", sync_to_thread=False, policy=PUBLIC)
 def add(data: JSONBody[ItemA]) -> ItemA:  # type: ignore[valid-type]
     return data
 
 
-@get("/items", sync_to_thread=False)
+@get("/items", sync_to_thread=False, policy=PUBLIC)
 def other() -> ItemB:  # type: ignore[valid-type]
     return ItemB(size=1)
 
 
-@get("/problem", sync_to_thread=False)
+@get("/problem", sync_to_thread=False, policy=PUBLIC)
 def own_problem() -> Problem2:
     return Problem2(x=1)
 
@@ -69,6 +69,7 @@ def plugins() -> list[Any]:
         upstreams=(upstream,),
         proxy_routes=(
             ProxyRoute(
+                policy=PUBLIC,
                 methods=frozenset({"GET", "DELETE"}),
                 path="/far/{name}",
                 upstream="up",
@@ -76,10 +77,14 @@ def plugins() -> list[Any]:
                 summary="Far away",
             ),
             ProxyRoute(
-                methods=frozenset({"GET"}), path="/tree/{rest:path}", upstream="up", upstream_path="/t/{rest:path}"
+                policy=PUBLIC,
+                methods=frozenset({"GET"}),
+                path="/tree/{rest:path}",
+                upstream="up",
+                upstream_path="/t/{rest:path}",
             ),
         ),
-        streams=(StreamRoute(path="/live", app=stream, summary="Live"),),
+        streams=(StreamRoute(policy=PUBLIC, path="/live", app=stream, summary="Live"),),
     )
     second = PluginSpec(title="Second", version="1", handlers=(other, own_problem))
     return [plugin_record(first, "first"), plugin_record(second, "second")]

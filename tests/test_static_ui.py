@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fluxgate.plugin import PluginSpec, StaticUI
+from fluxgate.plugin import PUBLIC, PluginSpec, StaticUI
 from fluxgate.testing import plugin_record, serving_gateway
 
 SCRIPT = b"console.log(1)" * 40_000
@@ -32,7 +32,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ui(folder: Path) -> Iterator[httpx.Client]:
     spec = PluginSpec(
-        title="Shown", version="1", ui=StaticUI(directory=folder, paths=("/shown", "/dashboard/shown"), title="Shown")
+        title="Shown",
+        version="1",
+        ui=StaticUI(policy=PUBLIC, directory=folder, paths=("/shown", "/dashboard/shown"), title="Shown"),
     )
     with (
         serving_gateway(plugin_record(spec, "shown")) as gateway,

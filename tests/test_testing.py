@@ -13,13 +13,13 @@ from litestar import get
 import fluxgate.testing
 from fluxgate.errors import PluginError
 from fluxgate.hookspecs import hookimpl
-from fluxgate.plugin import PluginContext, PluginSpec
+from fluxgate.plugin import PUBLIC, PluginContext, PluginSpec
 from fluxgate.testing import plugin_record, running_gateway, serving_gateway
 
 pytestmark = pytest.mark.anyio
 
 
-@get("/ping", sync_to_thread=False)
+@get("/ping", sync_to_thread=False, policy=PUBLIC)
 def ping() -> str:
     return "pong"
 

@@ -13,18 +13,20 @@ from fluxgate.db import Database
 from fluxgate.errors import PluginError
 from fluxgate.migrations import migrate as run_migrations
 from fluxgate.migrations import pending
+from fluxgate.store import PICCOLO_APP
 
 
 @click.command()
 @click.option("--check", "check_only", is_flag=True, help="Only say what is pending; exit with 1 if something is.")
 @click.pass_obj
 def migrate(config: Path | None, check_only: bool) -> None:
-    """Apply every plugin's pending migrations."""
+    """Apply the pending migrations of the gateway and every plugin."""
     gateway = assembled(config)
     broken = [record.name for record in gateway.host.records if record.quarantine is not None]
     if broken:
         raise PluginError(f"these plugins can't be loaded, so their tables are unknown: {', '.join(broken)}")
-    apps = [record.spec.piccolo_app for record in gateway.host.records if record.spec and record.spec.piccolo_app]
+    apps = [PICCOLO_APP]
+    apps += [record.spec.piccolo_app for record in gateway.host.records if record.spec and record.spec.piccolo_app]
     settings = gateway.settings.database
     database = Database.from_url(settings.url, pool_size=2, connect_timeout=settings.connect_timeout)
     sys.exit(asyncio.run(_run(database, apps, check_only=check_only)))

@@ -1,4 +1,4 @@
-"""Runs the plugins, each started after those it is ordered after and stopped before them, and shares the database."""
+"""Runs the plugins, each started after those it is ordered after and stopped before them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from typing import Any
 
 import httpx
 
-from fluxgate.db import Database
-from fluxgate.errors import MigrationError, PluginError
-from fluxgate.migrations import migrate, pending
+from fluxgate.errors import PluginError
 from fluxgate.plugin import PluginContext, PluginSpec
 from fluxgate.plugins.checks import HealthChecks
 from fluxgate.plugins.ordering import predecessors
@@ -24,6 +22,7 @@ from fluxgate.plugins.runner import PluginRunner, Timing
 from fluxgate.proxy.pool import Pool
 from fluxgate.proxy.transport import PooledTransport
 from fluxgate.settings import Settings
+from fluxgate.store import Store
 
 logger = logging.getLogger("fluxgate.plugins")
 
@@ -36,6 +35,7 @@ class PluginHost:
         settings: Settings,
         records: Iterable[PluginRecord],
         pools: dict[str, dict[str, Pool]],
+        store: Store,
         timing: Timing | None = None,
     ) -> None:
         self.settings = settings
@@ -48,15 +48,13 @@ class PluginHost:
         )
         self.abandoned = False
         """Whether a plugin didn't stop, even cancelled: its task is still there."""
-        self._database: Database | None = None
-        self._migrating: asyncio.Lock | None = None
+        self._store = store
         self._runners: dict[str, PluginRunner] = {}
         self._after: dict[str, set[str]] = {}
 
     async def start(self) -> None:
         """Start every plugin that loaded. Returns when each is up or in quarantine; without `strict`, also when some
         take longer than `timing.grace`."""
-        self._migrating = asyncio.Lock()
         self._after = predecessors(self.records)
         for record in self.records:
             if record.spec is not None and record.quarantine is None:
@@ -79,7 +77,7 @@ class PluginHost:
                 logger.warning("plugin %s is still starting; the others are served without it", record.name)
 
     async def stop(self) -> None:
-        """Leave every lifespan, each before those it was started after; then close pools and database."""
+        """Leave every lifespan, each before those it was started after; then close the pools."""
         stopping: dict[str, asyncio.Task[None]] = {}
 
         async def stop(name: str) -> None:
@@ -97,8 +95,6 @@ class PluginHost:
         for pools in self.pools.values():
             for pool in pools.values():
                 pool.close()
-        if self._database is not None:
-            await self._database.stop()
 
     async def _prepare(self, spec: PluginSpec) -> None:
         """Check what the plugin requires, and bring its tables up to date."""
@@ -107,18 +103,8 @@ class PluginHost:
                 raise PluginError(f"requires plugin {needed!r}, which is not running")
         if spec.piccolo_app is None:
             return
-        database = self._open_database()
-        await database.start()
-        mode = self.settings.migration_mode
-        if mode == "auto":
-            if self._migrating is None:
-                raise PluginError("the host isn't started")
-            async with self._migrating:
-                await migrate(database, [spec.piccolo_app])
-        elif mode == "check" and (missing := await pending(database, [spec.piccolo_app])):
-            names = ", ".join(str(one) for one in missing)
-            raise MigrationError(f"migrations are pending: {names}; run `fluxgate migrate`")
-        database.bind(_tables_of(spec.piccolo_app))
+        await self._store.prepare(spec.piccolo_app)
+        self._store.database.bind(_tables_of(spec.piccolo_app))
 
     async def _provide(self, record: PluginRecord, spec: PluginSpec, stack: AsyncExitStack) -> None:
         """Enter the plugin's lifespan with the services that it declared."""
@@ -141,17 +127,9 @@ class PluginHost:
                 data_dir=data_dir,
                 log=logging.getLogger(f"fluxgate.plugin.{record.name}"),
                 clients=clients,
-                database=self._database if spec.piccolo_app is not None else None,
+                database=self._store.database if spec.piccolo_app is not None else None,
             )
             await stack.enter_async_context(spec.lifespan(context))
-
-    def _open_database(self) -> Database:
-        if self._database is None:
-            database = self.settings.database
-            self._database = Database.from_url(
-                database.url, pool_size=database.pool_size, connect_timeout=database.connect_timeout
-            )
-        return self._database
 
 
 def _tables_of(piccolo_app: str) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from fluxgate.policy import Policy
 from fluxgate.types import RawHeaders
 
 MIB = 1024 * 1024
@@ -136,13 +137,17 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     are the
     route's. GET includes HEAD. `upstream_method` is what the upstream is asked with when not the client's own
     method. `read_timeout` overrides the upstream's. `max_body`: more is answered 413, by Content-Length before a
-    byte is read and by count. `allow_encoded_separators` lets `%2F`, `%5C` and `//` stand in a path.
+    byte is read and by count. `allow_encoded_separators` lets `%2F`, `%5C` and `//` stand in a path. `policy`, `rate`
+    and `action` as in `RouteOptions`.
     """
 
     methods: frozenset[str]
     path: str
     upstream: str
     upstream_path: str
+    policy: Policy | None = None
+    rate: str | None = None
+    action: str | None = None
     upstream_method: str | None = None
     name: str = ""
     summary: str = ""

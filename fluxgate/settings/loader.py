@@ -15,21 +15,20 @@ from fluxgate.errors import SettingsError
 from fluxgate.settings.decode import decode
 from fluxgate.settings.environment import CONFIG_VARIABLE, overlay
 from fluxgate.settings.locate import locate_keys
-from fluxgate.settings.model import DATABASE_FILE, SQLITE_PREFIX, DatabaseSettings, GatewaySettings, Settings
+from fluxgate.settings.model import (
+    DATABASE_FILE,
+    SQLITE_PREFIX,
+    DatabaseSettings,
+    GatewaySettings,
+    Sections,
+    Settings,
+)
 from fluxgate.settings.sources import EnvironmentValue, Issue, Sources
 
-__all__ = ["CONFIG_NAME", "Sections", "load_settings"]
+__all__ = ["CONFIG_NAME", "load_settings"]
 
 CONFIG_NAME = "fluxgate.toml"
 TOML_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
-
-
-class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The document's top level. The plugins' sections are decoded by their own types later."""
-
-    gateway: GatewaySettings = GatewaySettings()
-    database: DatabaseSettings = DatabaseSettings()
-    plugins: dict[str, Any] = {}
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -55,6 +54,11 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     return Settings(
         gateway=gateway,
         database=_place_database(sections.database, gateway, merged, sources),
+        auth=sections.auth,
+        limits=sections.limits,
+        audit=sections.audit,
+        telemetry=sections.telemetry,
+        browser=sections.browser,
         plugins=plugins,
         sources=sources,
     )

@@ -15,9 +15,14 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from fluxgate.settings.audit import AuditSettings
+from fluxgate.settings.auth import AuthSettings
+from fluxgate.settings.browser import BrowserSettings
+from fluxgate.settings.limits import LimitSettings
 from fluxgate.settings.sources import Sources
+from fluxgate.settings.telemetry import TelemetrySettings
 
-__all__ = ["DatabaseSettings", "GatewaySettings", "MigrationMode", "Settings"]
+__all__ = ["DatabaseSettings", "GatewaySettings", "MigrationMode", "Sections", "Settings"]
 
 MigrationMode = Literal["auto", "check", "off"]
 
@@ -142,6 +147,24 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         return Path(self.url.removeprefix(SQLITE_PREFIX))
 
 
+class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The document's top level. The plugins' sections are decoded by their own types later."""
+
+    gateway: GatewaySettings = GatewaySettings()
+    database: DatabaseSettings = DatabaseSettings()
+    auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    browser: BrowserSettings = BrowserSettings()
+    plugins: dict[str, Any] = {}
+
+    @classmethod
+    def own(cls) -> dict[str, type[msgspec.Struct]]:
+        """The gateway's own sections, by name, in the order in which they are documented."""
+        return {field.name: field.type for field in msgspec.structs.fields(cls) if field.name != "plugins"}
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything configured. `load_settings` makes one with absolute paths; tests may construct their own.
 
@@ -151,6 +174,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     gateway: GatewaySettings = GatewaySettings()
     database: DatabaseSettings = DatabaseSettings()
+    auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    browser: BrowserSettings = BrowserSettings()
     plugins: Mapping[str, Mapping[str, Any]] = {}
     sources: Sources = Sources()
 

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 
 from fluxgate.settings.describe import PluginSection, TableDoc, describe
 from fluxgate.settings.environment import SHORTHANDS
-from fluxgate.settings.model import DatabaseSettings, GatewaySettings
+from fluxgate.settings.model import Sections
 from fluxgate.settings.sources import key_name
 
 __all__ = ["installed_sections", "reference"]
@@ -56,7 +56,7 @@ directory.
 def reference(plugins: Sequence[PluginSection]) -> str:
     """The whole document, with a section for each of `plugins`."""
     lines = [HEAD]
-    for name, struct in (("gateway", GatewaySettings), ("database", DatabaseSettings)):
+    for name, struct in Sections.own().items():
         lines += _tables(describe(struct, (name,)))
         shorthands = {variable: key_name(path) for variable, path in SHORTHANDS.items() if path[0] == name}
         lines += _variables(shorthands)

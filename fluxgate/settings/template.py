@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from fluxgate.settings.describe import PluginSection, TableDoc, describe
-from fluxgate.settings.model import DatabaseSettings, GatewaySettings
+from fluxgate.settings.model import Sections
 from fluxgate.settings.sources import key_name
 
 __all__ = ["init_template"]
@@ -29,7 +29,7 @@ HEAD = """\
 def init_template(plugins: Sequence[PluginSection]) -> str:
     """The whole file, with a section for each of `plugins`."""
     lines = [HEAD.rstrip("\n")]
-    for name, struct in (("gateway", GatewaySettings), ("database", DatabaseSettings)):
+    for name, struct in Sections.own().items():
         lines += _tables(describe(struct, (name,)))
     for plugin in plugins:
         lines += ["", "", *_prose(f"{plugin.title} ({plugin.name})")]

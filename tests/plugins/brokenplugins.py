@@ -6,14 +6,18 @@ from typing import NamedTuple
 
 HEAD = """
 from __future__ import annotations
-import asyncio, contextlib, msgspec
+import asyncio, contextlib, functools, msgspec
 from pathlib import Path
 from litestar import get, post
 from fluxgate.hookspecs import hookimpl
+from fluxgate import plugin
 from fluxgate.plugin import *
-from fluxgate.proxy.route import ProxyRoute, Upstream
+from fluxgate.proxy import route
+from fluxgate.proxy.route import Upstream
+ProxyRoute = functools.partial(route.ProxyRoute, policy=PUBLIC)
+StreamRoute = functools.partial(plugin.StreamRoute, policy=PUBLIC)
 GET = frozenset({"GET"})
-@get("/ping", sync_to_thread=False)
+@get("/ping", sync_to_thread=False, policy=PUBLIC)
 def ping() -> str:
     return "pong"
 """
@@ -50,7 +54,7 @@ class Failure(NamedTuple):
         return Failure(self.source.replace("NAME", name), self.stage, self.reason.replace("NAME", name))
 
 
-UI = "ui=StaticUI(directory=Path(__file__).parent / 'ui', paths=('/NAME-ui',))"
+UI = "ui=StaticUI(policy=PUBLIC, directory=Path(__file__).parent / 'ui', paths=('/NAME-ui',))"
 NO_PROXY = 'ProxyRoute(methods=GET, path="/a", upstream="up", upstream_path="/a")'
 UPSTREAM = 'upstreams=(Upstream(name="up", url="http://127.0.0.1:9"),)'
 LIFESPAN = """
@@ -139,11 +143,13 @@ AT_LOADING = {
         "'E' is not a method",
     ),
     "methods-none": Failure(
-        declaring("streams=(StreamRoute(path='/a', app=print, methods=frozenset()),)"), "declaration", "has no methods"
+        declaring("streams=(StreamRoute(path='/a', app=print, methods=frozenset()),)"),
+        "declaration",
+        "has no methods",
     ),
     "handler-not-one": Failure(declaring("handlers=(5,)"), "declaration", "ImproperlyConfiguredException"),
     "handler-unannotated": Failure(
-        declaring("handlers=(bad,)", '@get("/bad", sync_to_thread=False)\ndef bad(x) -> str: return x'),
+        declaring("handlers=(bad,)", '@get("/bad", sync_to_thread=False, policy=PUBLIC)\ndef bad(x) -> str: return x'),
         "declaration",
         "'x' does not have a type annotation",
     ),
@@ -171,8 +177,8 @@ AT_LOADING = {
     "duplicate-handlers": Failure(
         declaring(
             "handlers=(one, two)",
-            '@get("/x", sync_to_thread=False)\ndef one() -> str: return ""\n'
-            '@get("/x", sync_to_thread=False)\ndef two() -> str: return ""',
+            '@get("/x", sync_to_thread=False, policy=PUBLIC)\ndef one() -> str: return ""\n'
+            '@get("/x", sync_to_thread=False, policy=PUBLIC)\ndef two() -> str: return ""',
         ),
         "routes",
         "GET /api/NAME/x is already served",
@@ -181,8 +187,8 @@ AT_LOADING = {
         declaring(
             "handlers=(Router(path='/a', route_handlers=[Router(path='/b', route_handlers=[one, two])]),)",
             "from litestar import Router\n"
-            '@get("/x", sync_to_thread=False)\ndef one() -> str: return ""\n'
-            '@get("/x", sync_to_thread=False)\ndef two() -> str: return ""',
+            '@get("/x", sync_to_thread=False, policy=PUBLIC)\ndef one() -> str: return ""\n'
+            '@get("/x", sync_to_thread=False, policy=PUBLIC)\ndef two() -> str: return ""',
         ),
         "routes",
         "is already served",

@@ -15,7 +15,7 @@ from litestar import get
 
 from fluxgate.db import Database
 from fluxgate.errors import ProblemError, UnavailableError
-from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, PluginSpec
+from fluxgate.plugin import PUBLIC, CheckResult, HealthCheck, PluginContext, PluginSpec
 from fluxgate.plugins.record import PluginRecord
 from fluxgate.proxy.route import ProxyRoute, Upstream
 from fluxgate.testing import Timing, plugin_record, running_gateway
@@ -28,7 +28,7 @@ FAST = Timing(start=2, grace=0.2, stop=0.2, retry_first=0.02, retry_most=0.05)
 Lifespan = Callable[[PluginContext], AbstractAsyncContextManager[None]]
 
 
-@get("/ping", sync_to_thread=False)
+@get("/ping", sync_to_thread=False, policy=PUBLIC)
 def ping() -> str:
     return "pong"
 
@@ -281,7 +281,7 @@ async def test_a_health_gate_is_asked_before_each_of_its_plugins_routes() -> Non
     def broken(scope: Scope) -> ProblemError | None:
         raise RuntimeError("secret")
 
-    route = ProxyRoute(methods=frozenset({"GET"}), path="/away", upstream="up", upstream_path="/")
+    route = ProxyRoute(policy=PUBLIC, methods=frozenset({"GET"}), path="/away", upstream="up", upstream_path="/")
     upstream = Upstream(name="up", url="http://127.0.0.1:9")
     async with running_gateway(
         plugin("gated", health_gates=(gate,), upstreams=(upstream,), proxy_routes=(route,)),

@@ -208,7 +208,7 @@ def test_handlers_that_do_not_go_together(site: Site) -> None:
             name,
             declaring(
                 "handlers=(one,)",
-                '@get("/x", operation_id="same", sync_to_thread=False)\ndef one() -> str: return "x"',
+                '@get("/x", operation_id="same", sync_to_thread=False, policy=PUBLIC)\ndef one() -> str: return "x"',
             ),
         )
     site.configure(enabled=("first", "second"))

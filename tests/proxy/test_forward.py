@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fluxgate.errors import PayloadTooLargeError
+from fluxgate.policy import PUBLIC
 from fluxgate.proxy import Capture, Exchange, ProxyRoute, Upstream
 from fluxgate.proxy.forward import ClientGone, Forwarder
 from fluxgate.proxy.pool import Pool
@@ -73,6 +74,7 @@ def scope_of(key: str, method: str = "GET", length: int | None = None) -> Scope:
 
 def forwarder(upstream: RawUpstream, capture: Capture | None = None) -> Forwarder:
     route = ProxyRoute(
+        policy=PUBLIC,
         methods=frozenset({"GET", "POST"}),
         path="/r/{key}",
         upstream="u",

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxgate.policy import PUBLIC
 from fluxgate.proxy.route import ProxyRoute
 from fluxgate.proxy.target import TargetTemplate
 
 
 def template(path: str, upstream_path: str, base: bytes = b"") -> TargetTemplate:
-    route = ProxyRoute(methods=frozenset({"GET"}), path=path, upstream="u", upstream_path=upstream_path)
+    route = ProxyRoute(policy=PUBLIC, methods=frozenset({"GET"}), path=path, upstream="u", upstream_path=upstream_path)
     return TargetTemplate(base, route)
 
 

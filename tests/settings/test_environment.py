@@ -9,7 +9,7 @@ import pytest
 from fluxgate.errors import SettingsError
 from fluxgate.settings import load_settings
 from fluxgate.settings.environment import variables
-from fluxgate.settings.loader import Sections
+from fluxgate.settings.model import Sections
 
 
 @pytest.fixture(autouse=True)

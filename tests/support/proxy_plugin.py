@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from functools import partial
 
 import msgspec
 from litestar import get, post
 from litestar.params import FromPath
 
-from fluxgate.plugin import PluginSpec
-from fluxgate.proxy import Capture, Exchange, FailureCodes, HeaderPolicy, ProxyRoute, RetryPolicy, Upstream
+from fluxgate.plugin import PUBLIC, PluginSpec
+from fluxgate.proxy import Capture, Exchange, FailureCodes, HeaderPolicy, RetryPolicy, Upstream, route
 
 ALL = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 GET = frozenset({"GET"})
 POST = frozenset({"POST"})
 GB = 10**9
+
+ProxyRoute = partial(route.ProxyRoute, policy=PUBLIC)
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -62,25 +65,25 @@ async def note(exchange: Exchange) -> None:
         raise RuntimeError("the recorder is broken")
 
 
-@post("/release/{key:str}")
+@post("/release/{key:str}", policy=PUBLIC)
 async def release(key: FromPath[str]) -> None:
     """Let a held capture go on."""
     _released[key].set()
 
 
-@get("/notes/{key:str}", sync_to_thread=False)
+@get("/notes/{key:str}", sync_to_thread=False, policy=PUBLIC)
 def captured(key: FromPath[str]) -> list[Seen]:
     """What was captured for `key`."""
     return _seen[key]
 
 
-@get("/hello/{name:str}", sync_to_thread=False)
+@get("/hello/{name:str}", sync_to_thread=False, policy=PUBLIC)
 def hello(name: FromPath[str]) -> dict[str, str]:
     """A handler."""
     return {"hello": name}
 
 
-@get("/fails", sync_to_thread=False)
+@get("/fails", sync_to_thread=False, policy=PUBLIC)
 def fails() -> None:
     """A handler with a bug."""
     raise RuntimeError("secret-detail")
@@ -120,6 +123,7 @@ def spec(addresses: Addresses) -> PluginSpec:
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> ProxyRoute:
         return ProxyRoute(
+            policy=PUBLIC,
             methods=methods,
             path=f"/{prefix}/{{key}}",
             upstream=upstream,
@@ -168,9 +172,18 @@ def spec(addresses: Addresses) -> PluginSpec:
         route("captured-impatient", "impatient", capture=Capture(then=note)),
         ProxyRoute(methods=GET, path="/prints", upstream="raw", upstream_path="/up/prints"),
         ProxyRoute(methods=GET, path="/prints/{name}", upstream="raw", upstream_path="/up/one/{name}"),
-        ProxyRoute(methods=POST, path="/prints/{name}", upstream="raw", upstream_path="/up/start/{name}"),
-        ProxyRoute(methods=GET, path="/two/{first}/{second}", upstream="raw", upstream_path="/two/{second}/x/{first}"),
         ProxyRoute(
+            policy=PUBLIC, methods=POST, path="/prints/{name}", upstream="raw", upstream_path="/up/start/{name}"
+        ),
+        ProxyRoute(
+            policy=PUBLIC,
+            methods=GET,
+            path="/two/{first}/{second}",
+            upstream="raw",
+            upstream_path="/two/{second}/x/{first}",
+        ),
+        ProxyRoute(
+            policy=PUBLIC,
             methods=GET,
             path="/tree/{rest:path}",
             upstream="raw",

@@ -17,6 +17,7 @@ from fluxgate.plugin import CheckResult, HealthGate
 from fluxgate.proxy.route import Capture, Exchange, ExchangeHandler, FailureCodes, HeaderPolicy, ProxyRoute, Upstream
 from fluxgate.types import Scope
 from fluxgate_printing.accepted import accepted_by_queue, accepted_by_upload
+from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.files.upload import upload_limit
 from fluxgate_printing.journal import AcceptedJob
 from fluxgate_printing.settings import FluxPrintSettings, PrintingSettings
@@ -66,6 +67,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             path=path,
             upstream=UPSTREAM,
             upstream_path=upstream_path,
+            policy=VIEW if method == "GET" else OPERATE,
             name=name,
             summary=summary,
         )
@@ -81,6 +83,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             path="/queue",
             upstream=UPSTREAM,
             upstream_path="/api/queue",
+            policy=OPERATE,
             name="queue_add",
             summary="Put a file in the print queue",
             headers=_PLAIN,
@@ -91,6 +94,8 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             path="/files/upload",
             upstream=UPSTREAM,
             upstream_path="/api/files/upload",
+            policy=OPERATE,
+            rate="upload",
             name="file_upload",
             summary="Upload G-code files, as multipart/form-data",
             read_timeout=settings.fluxprint.upload_timeout,
@@ -104,6 +109,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             path="/queue/reorder",
             upstream=UPSTREAM,
             upstream_path="/api/queue/reorder",
+            policy=OPERATE,
             upstream_method="POST",
             name="queue_reorder",
             summary="Change the order of the print queue",

@@ -9,6 +9,7 @@ from pathlib import Path
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
 from fluxgate.types import Receive, Scope, Send
+from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import files, jobs, printer, queue, reads
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.files.catalog import FileRepository
@@ -72,18 +73,23 @@ class NativeBackend:
             StreamRoute(
                 path="/camera/stream",
                 app=self._camera_stream,
+                policy=VIEW,
                 name="camera_stream",
                 summary="The camera, live, as MJPEG",
             ),
             StreamRoute(
                 path="/camera/snapshot",
                 app=self._camera_snapshot,
+                policy=VIEW,
+                rate="read",
                 name="camera_snapshot",
                 summary="One JPEG of the camera",
             ),
             StreamRoute(
                 path="/files/upload",
                 app=self._upload,
+                policy=OPERATE,
+                rate="upload",
                 methods=frozenset({"POST"}),
                 name="file_upload",
                 summary="Upload G-code files, as multipart/form-data",
@@ -138,7 +144,12 @@ class NativeBackend:
 
     def _read(self, path: str, read: reads.Read, summary: str) -> StreamRoute:
         return StreamRoute(
-            path=path, app=reads.served(read, lambda: self.service), name=path.removeprefix("/"), summary=summary
+            path=path,
+            app=reads.served(read, lambda: self.service),
+            policy=VIEW,
+            rate="read",
+            name=path.removeprefix("/"),
+            summary=summary,
         )
 
     async def _check_printers(self) -> CheckResult:

@@ -11,6 +11,7 @@ import httpx
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
 from fluxgate.types import Receive, Scope, Send
+from fluxgate_printing.access import VIEW
 from fluxgate_printing.api import jobs
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.fluxprint import DEFAULT_URL, UPSTREAM, fluxprint_check
@@ -51,10 +52,19 @@ class FluxPrintBackend:
         """The camera: one upstream stream, however many watch."""
         return (
             StreamRoute(
-                path="/camera/stream", app=self._stream, name="camera_stream", summary="The camera, live, as MJPEG"
+                path="/camera/stream",
+                app=self._stream,
+                policy=VIEW,
+                name="camera_stream",
+                summary="The camera, live, as MJPEG",
             ),
             StreamRoute(
-                path="/camera/snapshot", app=self._snapshot, name="camera_snapshot", summary="One JPEG of the camera"
+                path="/camera/snapshot",
+                app=self._snapshot,
+                policy=VIEW,
+                rate="read",
+                name="camera_snapshot",
+                summary="One JPEG of the camera",
             ),
         )
 

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 
 from fluxgate.errors import UnprocessableError
 from fluxgate.types import Receive, Scope, Send
+from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api.schemas import Done, FilesView, UploadedItem, UploadView
 from fluxgate_printing.api.views import file_item
 from fluxgate_printing.files.names import check_name
@@ -21,7 +22,7 @@ _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off", ""})
 
 
-@get("/files", summary="Uploaded files")
+@get("/files", summary="Uploaded files", policy=VIEW)
 async def show(service: NamedDependency[PrintingService]) -> FilesView:
     """Newest first."""
     free, total = await service.shelf.space()
@@ -29,7 +30,7 @@ async def show(service: NamedDependency[PrintingService]) -> FilesView:
     return FilesView(files=files, free=min(free, TEBIBYTE - 1), total=min(total, TEBIBYTE - 1))
 
 
-@delete("/files/{name:str}", status_code=200, summary="Delete an uploaded file")
+@delete("/files/{name:str}", status_code=200, summary="Delete an uploaded file", policy=OPERATE)
 async def remove(name: FromPath[str], service: NamedDependency[PrintingService]) -> Done:
     """409 while a job that waits or prints needs it. A file that isn't there is no error: it is gone already."""
     checked = check_name(name, service.file_settings.extensions, field="name")

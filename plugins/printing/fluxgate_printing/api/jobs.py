@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from fluxgate.errors import NotFoundError
+from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api.schemas import StatusChange
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.reading import JobReader
@@ -21,13 +22,13 @@ Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000, description="How many
 ProjectId = Annotated[str | None, QueryParameter(max_length=255, description="A project's UUID or external id.")]
 
 
-@get("/jobs/active", summary="Jobs that wait or print")
+@get("/jobs/active", summary="Jobs that wait or print", policy=VIEW)
 async def active(jobs: NamedDependency[JobReader]) -> list[JobRecord]:
     """What prints, then what waits, in order."""
     return await jobs.active()
 
 
-@get("/jobs/history", summary="Jobs that ended")
+@get("/jobs/history", summary="Jobs that ended", policy=VIEW)
 async def history(
     jobs: NamedDependency[JobReader],
     projects: NamedDependency[ProjectRepository],
@@ -44,13 +45,13 @@ async def history(
     return await jobs.history(limit, offset, project)
 
 
-@get("/jobs/{job_id:uuid}", summary="One job")
+@get("/jobs/{job_id:uuid}", summary="One job", policy=VIEW)
 async def one(job_id: FromPath[UUID], jobs: NamedDependency[JobReader]) -> JobRecord:
     """Every column of its row."""
     return await jobs.get(job_id)
 
 
-@patch("/jobs/{job_id:uuid}/status", summary="Settle a job by hand")
+@patch("/jobs/{job_id:uuid}/status", summary="Settle a job by hand", policy=OPERATE)
 async def change_status(
     job_id: FromPath[UUID], data: JSONBody[StatusChange], service: NamedDependency[PrintingService]
 ) -> JobRecord:

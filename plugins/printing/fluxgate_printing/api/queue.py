@@ -11,6 +11,7 @@ from litestar.enums import HttpMethod
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from fluxgate.errors import BadRequestError
+from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api.schemas import Done, QueueAdd, QueueAdded, QueueView, Reorder, StartJob
 from fluxgate_printing.api.views import queue_view
 from fluxgate_printing.service import PrintingService
@@ -26,13 +27,13 @@ IdempotencyKey = Annotated[
 ]
 
 
-@get("/queue", summary="The print queue")
+@get("/queue", summary="The print queue", policy=VIEW)
 async def show(service: NamedDependency[PrintingService]) -> QueueView:
     """What prints, then what waits, in order."""
     return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
 
 
-@post("/queue", summary="Put a file in the print queue")
+@post("/queue", summary="Put a file in the print queue", policy=OPERATE)
 async def add(
     data: JSONBody[QueueAdd], service: NamedDependency[PrintingService], idempotency_key: IdempotencyKey = None
 ) -> QueueAdded:
@@ -61,28 +62,34 @@ async def add(
     )
 
 
-@delete("/queue", status_code=200, summary="Clear the print queue")
+@delete("/queue", status_code=200, summary="Clear the print queue", policy=OPERATE)
 async def clear(service: NamedDependency[PrintingService]) -> Done:
     """Cancels every job that waits; what prints goes on."""
     gone = await service.clear()
     return Done(message=f"{len(gone)} job(s) were taken out of the queue.", count=len(gone))
 
 
-@delete("/queue/{queue_id:int}", status_code=200, summary="Take a job out of the print queue")
+@delete("/queue/{queue_id:int}", status_code=200, summary="Take a job out of the print queue", policy=OPERATE)
 async def remove(queue_id: FromPath[int], service: NamedDependency[PrintingService]) -> Done:
     """409 while it prints."""
     gone = await service.remove(queue_id)
     return Done(message=f"{gone.file_name} was taken out of the queue.")
 
 
-@route("/queue/reorder", http_method=[HttpMethod.PUT, HttpMethod.POST], status_code=200, summary="Change the order")
+@route(
+    "/queue/reorder",
+    http_method=[HttpMethod.PUT, HttpMethod.POST],
+    status_code=200,
+    summary="Change the order",
+    policy=OPERATE,
+)
 async def reorder(data: JSONBody[Reorder], service: NamedDependency[PrintingService]) -> QueueView:
     """All or nothing; jobs that aren't named keep their order around those that are."""
     await service.jobs.reorder([(item.id, item.position) for item in data.items])
     return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
 
 
-@post("/queue/{queue_id:int}/start", status_code=200, summary="Start a queued job")
+@post("/queue/{queue_id:int}/start", status_code=200, summary="Start a queued job", policy=OPERATE)
 async def start(
     queue_id: FromPath[int], request: Request[Any, Any, Any], service: NamedDependency[PrintingService]
 ) -> QueueAdded:
