@@ -92,6 +92,11 @@ class Gateway:
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": "not served"})
 
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document of everything that is served, as JSON-ready values."""
+        titles = {record.name: record.spec.title if record.spec else record.name for record in self.host.records}
+        return build_openapi(self.litestar, self.table, titles=titles, is_open=not self.settings.auth.has_provider)
+
     async def startup(self) -> None:
         """Start every plugin. Raises PluginError under `strict` if one is in quarantine."""
         await self.telemetry.start()
@@ -247,7 +252,7 @@ class Gateway:
 
     async def _openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._openapi_body is None:
-            self._openapi_body = msgspec.json.encode(build_openapi(self.litestar, self.table))
+            self._openapi_body = msgspec.json.encode(self.openapi())
         await send_json(send, 200, self._openapi_body)
 
 

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
@@ -17,6 +18,7 @@ from fluxgate.plugins.loading import PLUGIN_ERRORS
 from fluxgate.plugins.record import PluginRecord, ui_path_fault
 from fluxgate.proxy.forward import Forwarder
 from fluxgate.proxy.pool import Pool
+from fluxgate.routedoc import Body, RouteDoc
 from fluxgate.routing import SAFE_METHODS, DuplicateRouteError, Route, RouteTable
 from fluxgate.settings import Settings
 from fluxgate.static_ui import StaticUIApp
@@ -155,6 +157,7 @@ def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], set
             rate=proxy.rate or _rate(proxy.methods),
             action=_action(record, proxy.methods, proxy.name, proxy.action),
             upstream=proxy.upstream,
+            doc=proxy.doc,
             allow_encoded_separators=proxy.allow_encoded_separators,
         )
 
@@ -173,6 +176,7 @@ def _streams(record: PluginRecord, spec: PluginSpec) -> Iterable[Route]:
             policy=_policy(stream.path, stream.policy),
             rate=stream.rate or _rate(stream.methods, reading="stream"),
             action=_action(record, stream.methods, stream.name, stream.action),
+            doc=stream.doc,
         )
 
 
@@ -228,7 +232,28 @@ def _handler_routes(record: PluginRecord, path: str, handler: HTTPRouteHandler, 
             policy=_policy(path, handler.opt.get("policy")),
             rate=handler.opt.get("rate") or _rate(methods),
             action=_action(record, methods, handler.handler_name, handler.opt.get("action")),
+            doc=_typed(handler.opt.get("doc") or RouteDoc(), handler),
         )
+
+
+def _typed(doc: RouteDoc, handler: HTTPRouteHandler) -> RouteDoc:
+    """The document of a handler's route, with the types that its signature names."""
+    data, answer = handler.parsed_data_field, handler.parsed_return_field
+    return msgspec.structs.replace(
+        doc,
+        request=_of_type(doc.request, data and data.annotation),
+        response=_of_type(doc.response, answer.annotation),
+    )
+
+
+def _of_type(body: Body | None, annotation: object) -> Body | None:
+    if annotation is None or (body is not None and body.type is not None):
+        return body
+    try:
+        msgspec.json.schema(annotation)
+    except (TypeError, ValueError):
+        return body  # not JSON: Litestar's own description stays
+    return msgspec.structs.replace(body or Body(), type=annotation)
 
 
 def _refuse_hidden(record: PluginRecord, handler: HTTPRouteHandler) -> None:

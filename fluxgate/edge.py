@@ -44,8 +44,8 @@ def check_edge(scope: Scope) -> None:
             length = True
     if hosts == 0 and scope["http_version"] != "1.0":
         raise BadRequestError("The request must have exactly one valid Host field.", code="INVALID_HOST", field="host")
-    if scope["method"] in {"CONNECT", "TRACE"}:
-        raise NotImplementedProblem(f"{scope['method']} is not served.", code="METHOD_NOT_IMPLEMENTED")
+    if scope["method"] == "CONNECT":
+        raise NotImplementedProblem("CONNECT is not served.", code="METHOD_NOT_IMPLEMENTED")
 
 
 def request_id_of(scope: Scope) -> str:

@@ -21,11 +21,13 @@ from fluxgate.errors import ProblemError
 from fluxgate.policy import AUTHENTICATED, PUBLIC, Check, Policy, Require
 from fluxgate.principal import Principal
 from fluxgate.proxy.route import ProxyRoute, Upstream
+from fluxgate.routedoc import Body, RouteDoc
 from fluxgate.types import ASGIApp, Scope
 
 __all__ = [
     "AUTHENTICATED",
     "PUBLIC",
+    "Body",
     "Check",
     "CheckResult",
     "HealthCheck",
@@ -36,6 +38,7 @@ __all__ = [
     "Policy",
     "Principal",
     "Require",
+    "RouteDoc",
     "RouteOptions",
     "StaticUI",
     "StreamRoute",
@@ -49,12 +52,14 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True):
     `policy`: who may use it; a route without one fails its plugin's start. `rate`: the class of requests under which a
     caller's are counted, a name in `[limits.rates]`; by default `read` for GET, `stream` for a GET StreamRoute, else
     `write`. `action`: what the audit trail calls a use of it; by default `<plugin>.<name>` for a method that changes
-    something, and `""` for one that doesn't; set it to `""` for a POST that only asks.
+    something, and `""` for one that doesn't; set it to `""` for a POST that only asks. `doc`: what `/-/openapi.json`
+    says of it beyond what its code does.
     """
 
     policy: Policy | None = None
     rate: str | None = None
     action: str | None = None
+    doc: RouteDoc = RouteDoc()
 
 
 class PluginSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +105,7 @@ class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
     said. A GET route is asked HEAD too.
 
     `scope["path_params"]` holds the template's parameters, decoded, `scope["fluxgate.principal"]` the caller. `policy`,
-    `rate` and `action` as in `RouteOptions`.
+    `rate`, `action` and `doc` as in `RouteOptions`.
     """
 
     path: str
@@ -108,6 +113,7 @@ class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy | None = None
     rate: str | None = None
     action: str | None = None
+    doc: RouteDoc = RouteDoc()
     methods: frozenset[str] = frozenset({"GET"})
     name: str = ""
     summary: str = ""

@@ -2,7 +2,7 @@
 
 Nothing is decoded before it is split, so `%2F` never becomes a separator, and `/prints` never takes `/printsevil`. A
 static segment beats
-a parameter, a parameter beats a tail. One trailing slash is forgiven.
+a parameter, a parameter beats a tail, whatever the method. One trailing slash is forgiven.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from fluxgate.errors import BadRequestError, FluxgateError, MethodNotAllowedError, NotFoundError
 from fluxgate.policy import PUBLIC, Policy
+from fluxgate.routedoc import RouteDoc
 from fluxgate.types import ASGIApp
 
 WEBSOCKET = "WEBSOCKET"
@@ -58,6 +59,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     rate: str = "read"
     action: str = ""
     upstream: str = ""
+    doc: RouteDoc = RouteDoc()
     allow_encoded_separators: bool = False
 
 
@@ -146,6 +148,7 @@ class RouteTable:
                         params[names[-1]] += b"/"
                     return Match(route, params)
                 allowed |= route.methods
+            break  # the most exact template is the resource; a wider one doesn't lend it methods
         if allowed:
             allowed.discard(WEBSOCKET)
             if "GET" in allowed:

@@ -10,7 +10,6 @@ import msgspec
 
 from fluxgate.app import Gateway
 from fluxgate.cli.common import assembled
-from fluxgate.openapi import build_openapi
 from fluxgate.plugins.discovery import installed
 from fluxgate.settings import unknown_sections
 
@@ -74,7 +73,7 @@ def routes(config: Path | None) -> None:
 def openapi(config: Path | None, output: Path | None) -> None:
     """Print the OpenAPI document of all routes."""
     gateway: Gateway = assembled(config)
-    text = msgspec.json.format(msgspec.json.encode(build_openapi(gateway.litestar, gateway.table)), indent=2)
+    text = msgspec.json.format(msgspec.json.encode(gateway.openapi()), indent=2)
     if output is None:
         click.echo(text)
     else:

@@ -61,6 +61,10 @@ class ProxyExchange:
         capture = forwarder.route.capture
         self.recording = None if capture is None else Recording(capture)
         self.upload: Upload | None = None
+        inspect = forwarder.route.inspect
+        inspector = None if inspect is None else inspect(self.headers)
+        if inspector is not None and not (self.chunked or self.length):
+            inspector.end()
         if self.chunked or self.length:
             self.upload = Upload(
                 receive,
@@ -69,6 +73,7 @@ class ProxyExchange:
                 silence=forwarder.write_timeout,
                 answer_within=forwarder.read_timeout,
                 copy=None if self.recording is None else self.recording.sent,
+                inspector=inspector,
             )
 
     async def run(self) -> None:
@@ -209,6 +214,8 @@ class ProxyExchange:
             case ClientGone():
                 self.client_gone = True
                 raise ClientGone from None
+            case ProblemError():
+                raise cause from None
             case UpstreamError():
                 raise cause from error
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from fluxgate.policy import Policy
+from fluxgate.routedoc import RouteDoc
 from fluxgate.types import RawHeaders
 
 MIB = 1024 * 1024
@@ -130,15 +131,26 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     max_response: int = MIB
 
 
+class Inspector(Protocol):
+    """Looks at one request's body on its way. Either method may raise a `ProblemError`: the client gets it, and the
+    upstream, which has all that was shown before, sees its request broken off."""
+
+    def feed(self, data: bytes) -> None:
+        """A piece that is sent on next."""
+
+    def end(self) -> None:
+        """The body has ended; its last piece hasn't been sent on yet."""
+
+
 class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     """One forwarded route.
 
     `path` is relative to the plugin's prefix; `upstream_path` is relative to the upstream's URL, and its parameters
-    are the
-    route's. GET includes HEAD. `upstream_method` is what the upstream is asked with when not the client's own
+    are the route's. GET includes HEAD. `upstream_method` is what the upstream is asked with when not the client's own
     method. `read_timeout` overrides the upstream's. `max_body`: more is answered 413, by Content-Length before a
-    byte is read and by count. `allow_encoded_separators` lets `%2F`, `%5C` and `//` stand in a path. `policy`, `rate`
-    and `action` as in `RouteOptions`.
+    byte is read and by count. `inspect`: makes an inspector for each request from its header fields; a `ProblemError`
+    raised here ends the request before the upstream is asked. `allow_encoded_separators` lets `%2F`, `%5C` and `//`
+    stand in a path. `policy`, `rate`, `action` and `doc` as in `RouteOptions`.
     """
 
     methods: frozenset[str]
@@ -148,6 +160,7 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy | None = None
     rate: str | None = None
     action: str | None = None
+    doc: RouteDoc = RouteDoc()
     upstream_method: str | None = None
     name: str = ""
     summary: str = ""
@@ -158,4 +171,5 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     headers: HeaderPolicy = HeaderPolicy()
     retry: RetryPolicy = RetryPolicy()
     capture: Capture | None = None
+    inspect: Callable[[RawHeaders], Inspector] | None = None
     allow_encoded_separators: bool = False

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from fluxgate.errors import ProblemError
 from fluxgate.proxy.failures import UpstreamError
 from fluxgate.proxy.http1 import UpstreamConnection
 from fluxgate.proxy.outcomes import BodyTooLarge, ClientGone, ClientStalled
+from fluxgate.proxy.route import Inspector
 from fluxgate.types import Receive
 
 
@@ -16,7 +18,7 @@ class Upload:
 
     `length`: what Content-Length says, None for chunks; `limit`: more raises `BodyTooLarge`; `silence`: how long client
     or upstream may do nothing; `answer_within`: how long the upstream may take to answer once all was sent; `copy` is
-    given each piece.
+    given each piece; `inspector` too, before it is sent on.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class Upload:
         silence: float,
         answer_within: float,
         copy: Callable[[bytes], None] | None,
+        inspector: Inspector | None = None,
     ) -> None:
         self._receive = receive
         self._length = length
@@ -35,6 +38,7 @@ class Upload:
         self._silence = silence
         self._answer_within = answer_within
         self._copy = copy
+        self._inspector = inspector
         self._size = 0
         self.begun = False
         """Something of it was read from the client: it can't be sent a second time."""
@@ -43,13 +47,14 @@ class Upload:
 
     async def pump(self, connection: UpstreamConnection) -> None:
         """Read and send until the end. Any way but its proper end aborts the connection, so that no upstream takes a
-        part for the whole. Raises `ClientGone`, `ClientStalled`, `BodyTooLarge`, `UpstreamError`."""
+        part for the whole. Raises `ClientGone`, `ClientStalled`, `BodyTooLarge`, `UpstreamError`, and the inspector's
+        `ProblemError`."""
         try:
             while not self.complete:
                 data = self._framed(*await self._next())
                 if data:
                     await connection.send(data, self._silence)
-        except (ClientGone, ClientStalled, BodyTooLarge):
+        except (ClientGone, ClientStalled, BodyTooLarge, ProblemError):
             connection.abort_exchange()
             raise
         except UpstreamError:
@@ -78,6 +83,10 @@ class Upload:
             raise ClientGone
         if data and self._copy is not None:
             self._copy(data)
+        if self._inspector is not None:
+            self._inspector.feed(data)
+            if not more:
+                self._inspector.end()
         return data, more
 
     def _framed(self, data: bytes, more: bool) -> bytes:

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from PIL import Image, ImageDraw
 from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 BOUNDARY = b"fluxprintframe"
@@ -173,7 +174,10 @@ class FluxPrintService:
         return Answer.json({"success": True})
 
     def _reorder(self, asked: Any) -> Answer:
-        places = {item["id"]: item["position"] for item in asked.get("items", [])}
+        try:
+            places = {int(item["id"]): int(item["position"]) for item in asked["items"]}
+        except (TypeError, KeyError, ValueError, OverflowError):
+            return Answer.json({"error": "bad items"}, "400 Bad Request")
         self._queue.sort(key=lambda item: places.get(item["id"], item["position"]))
         return Answer.json({"success": True, **self._queue_view()})
 
@@ -241,8 +245,11 @@ async def _read_form(content_type: str, body: AsyncIterator[bytes]) -> Upload:
             "on_end": finish,
         },
     )
-    async for piece in body:
-        parser.write(piece)
+    try:
+        async for piece in body:
+            parser.write(piece)
+    except FormParserError:
+        upload.finished = False
     return upload
 
 

@@ -18,7 +18,9 @@ from fluxgate.proxy.route import Capture, Exchange, ExchangeHandler, FailureCode
 from fluxgate.types import Scope
 from fluxgate_printing.accepted import accepted_by_queue, accepted_by_upload
 from fluxgate_printing.access import OPERATE, VIEW
+from fluxgate_printing.files.inspection import UploadInspector
 from fluxgate_printing.files.upload import upload_limit
+from fluxgate_printing.fluxprint_docs import FORWARDED
 from fluxgate_printing.journal import AcceptedJob
 from fluxgate_printing.settings import FluxPrintSettings, PrintingSettings
 
@@ -69,6 +71,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             upstream_path=upstream_path,
             policy=VIEW if method == "GET" else OPERATE,
             name=name,
+            doc=FORWARDED[name],
             summary=summary,
         )
 
@@ -85,6 +88,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             upstream_path="/api/queue",
             policy=OPERATE,
             name="queue_add",
+            doc=FORWARDED["queue_add"],
             summary="Put a file in the print queue",
             headers=_PLAIN,
             capture=Capture(then=_then(accepted_by_queue, record)),
@@ -97,12 +101,14 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             policy=OPERATE,
             rate="upload",
             name="file_upload",
+            doc=FORWARDED["file_upload"],
             summary="Upload G-code files, as multipart/form-data",
             read_timeout=settings.fluxprint.upload_timeout,
             write_timeout=settings.fluxprint.upload_timeout,
             max_body=upload_limit(settings.files),
             headers=_PLAIN,
             capture=Capture(then=_then(accepted_by_upload, record), max_request=0),
+            inspect=lambda headers: UploadInspector(headers, settings.files),
         ),
         ProxyRoute(
             methods=frozenset({"PUT", "POST"}),
@@ -112,6 +118,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             policy=OPERATE,
             upstream_method="POST",
             name="queue_reorder",
+            doc=FORWARDED["queue_reorder"],
             summary="Change the order of the print queue",
         ),
         route("DELETE", "/queue", "/api/queue", "queue_clear", "Clear the print queue"),

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from fluxgate.errors import PluginError
-from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
+from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, RouteDoc, StreamRoute
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, VIEW
-from fluxgate_printing.api import files, jobs, printer, queue, reads
+from fluxgate_printing.api import docs, files, jobs, printer, queue, reads
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.store import FileStore
@@ -67,12 +67,13 @@ class NativeBackend:
     def streams(self) -> tuple[StreamRoute, ...]:
         """What passes without Litestar: reads from memory, the camera, uploads."""
         return (
-            self._read("/status", reads.status, "State and temperatures of the printer"),
-            self._read("/job", reads.job, "The current print"),
-            self._read("/temperature", reads.temperature, "Temperatures of the printer"),
+            self._read("/status", reads.status, "State and temperatures of the printer", docs.STATUS),
+            self._read("/job", reads.job, "The current print", docs.JOB),
+            self._read("/temperature", reads.temperature, "Temperatures of the printer", docs.TEMPERATURE),
             StreamRoute(
                 path="/camera/stream",
                 app=self._camera_stream,
+                doc=docs.STREAM,
                 policy=VIEW,
                 name="camera_stream",
                 summary="The camera, live, as MJPEG",
@@ -80,6 +81,7 @@ class NativeBackend:
             StreamRoute(
                 path="/camera/snapshot",
                 app=self._camera_snapshot,
+                doc=docs.SNAPSHOT,
                 policy=VIEW,
                 rate="read",
                 name="camera_snapshot",
@@ -88,6 +90,7 @@ class NativeBackend:
             StreamRoute(
                 path="/files/upload",
                 app=self._upload,
+                doc=docs.UPLOAD,
                 policy=OPERATE,
                 rate="upload",
                 methods=frozenset({"POST"}),
@@ -142,7 +145,7 @@ class NativeBackend:
             finally:
                 self._service = None
 
-    def _read(self, path: str, read: reads.Read, summary: str) -> StreamRoute:
+    def _read(self, path: str, read: reads.Read, summary: str, doc: RouteDoc) -> StreamRoute:
         return StreamRoute(
             path=path,
             app=reads.served(read, lambda: self.service),
@@ -150,6 +153,7 @@ class NativeBackend:
             rate="read",
             name=path.removeprefix("/"),
             summary=summary,
+            doc=doc,
         )
 
     async def _check_printers(self) -> CheckResult:

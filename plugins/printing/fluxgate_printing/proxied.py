@@ -12,7 +12,7 @@ from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import VIEW
-from fluxgate_printing.api import jobs
+from fluxgate_printing.api import docs, jobs
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.fluxprint import DEFAULT_URL, UPSTREAM, fluxprint_check
 from fluxgate_printing.journal import AcceptedJob
@@ -54,6 +54,7 @@ class FluxPrintBackend:
             StreamRoute(
                 path="/camera/stream",
                 app=self._stream,
+                doc=docs.STREAM,
                 policy=VIEW,
                 name="camera_stream",
                 summary="The camera, live, as MJPEG",
@@ -61,6 +62,7 @@ class FluxPrintBackend:
             StreamRoute(
                 path="/camera/snapshot",
                 app=self._snapshot,
+                doc=docs.SNAPSHOT,
                 policy=VIEW,
                 rate="read",
                 name="camera_snapshot",

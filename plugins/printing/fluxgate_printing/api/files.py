@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from fluxgate.errors import UnprocessableError
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, VIEW
+from fluxgate_printing.api import docs
 from fluxgate_printing.api.schemas import Done, FilesView, UploadedItem, UploadView
 from fluxgate_printing.api.views import file_item
 from fluxgate_printing.files.names import check_name
@@ -22,7 +23,7 @@ _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off", ""})
 
 
-@get("/files", summary="Uploaded files", policy=VIEW)
+@get("/files", summary="Uploaded files", policy=VIEW, doc=docs.FILES)
 async def show(service: NamedDependency[PrintingService]) -> FilesView:
     """Newest first."""
     free, total = await service.shelf.space()

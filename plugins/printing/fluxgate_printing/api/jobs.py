@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from fluxgate.errors import NotFoundError
 from fluxgate_printing.access import OPERATE, VIEW
+from fluxgate_printing.api import docs
 from fluxgate_printing.api.schemas import StatusChange
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.reading import JobReader
@@ -51,7 +52,7 @@ async def one(job_id: FromPath[UUID], jobs: NamedDependency[JobReader]) -> JobRe
     return await jobs.get(job_id)
 
 
-@patch("/jobs/{job_id:uuid}/status", summary="Settle a job by hand", policy=OPERATE)
+@patch("/jobs/{job_id:uuid}/status", summary="Settle a job by hand", policy=OPERATE, doc=docs.STATUS_CHANGE)
 async def change_status(
     job_id: FromPath[UUID], data: JSONBody[StatusChange], service: NamedDependency[PrintingService]
 ) -> JobRecord:

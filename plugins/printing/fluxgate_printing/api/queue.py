@@ -12,6 +12,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from fluxgate.errors import BadRequestError
 from fluxgate_printing.access import OPERATE, VIEW
+from fluxgate_printing.api import docs
 from fluxgate_printing.api.schemas import Done, QueueAdd, QueueAdded, QueueView, Reorder, StartJob
 from fluxgate_printing.api.views import queue_view
 from fluxgate_printing.service import PrintingService
@@ -27,13 +28,13 @@ IdempotencyKey = Annotated[
 ]
 
 
-@get("/queue", summary="The print queue", policy=VIEW)
+@get("/queue", summary="The print queue", policy=VIEW, doc=docs.QUEUE)
 async def show(service: NamedDependency[PrintingService]) -> QueueView:
     """What prints, then what waits, in order."""
     return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
 
 
-@post("/queue", summary="Put a file in the print queue", policy=OPERATE)
+@post("/queue", summary="Put a file in the print queue", policy=OPERATE, doc=docs.QUEUE_ADD)
 async def add(
     data: JSONBody[QueueAdd], service: NamedDependency[PrintingService], idempotency_key: IdempotencyKey = None
 ) -> QueueAdded:
@@ -82,6 +83,7 @@ async def remove(queue_id: FromPath[int], service: NamedDependency[PrintingServi
     status_code=200,
     summary="Change the order",
     policy=OPERATE,
+    doc=docs.QUEUE_REORDER,
 )
 async def reorder(data: JSONBody[Reorder], service: NamedDependency[PrintingService]) -> QueueView:
     """All or nothing; jobs that aren't named keep their order around those that are."""
@@ -89,7 +91,9 @@ async def reorder(data: JSONBody[Reorder], service: NamedDependency[PrintingServ
     return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
 
 
-@post("/queue/{queue_id:int}/start", status_code=200, summary="Start a queued job", policy=OPERATE)
+@post(
+    "/queue/{queue_id:int}/start", status_code=200, summary="Start a queued job", policy=OPERATE, doc=docs.QUEUE_START
+)
 async def start(
     queue_id: FromPath[int], request: Request[Any, Any, Any], service: NamedDependency[PrintingService]
 ) -> QueueAdded:

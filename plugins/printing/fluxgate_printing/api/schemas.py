@@ -147,6 +147,12 @@ class UploadView(msgspec.Struct, kw_only=True):
     success: bool = True
 
 
+class SnapshotQuery(msgspec.Struct, kw_only=True):
+    """`GET /camera/snapshot`. `base64`: the picture as text."""
+
+    format: Literal["jpeg", "base64"] = "jpeg"
+
+
 class StatusChange(msgspec.Struct, kw_only=True):
     """`PATCH /jobs/{id}/status`: what a person, or the service that prints, says became of a job."""
 

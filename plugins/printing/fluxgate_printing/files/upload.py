@@ -28,7 +28,7 @@ from fluxgate_printing.files.store import FileStore
 from fluxgate_printing.files.writer import StoreWriter
 from fluxgate_printing.settings import FileSettings
 
-__all__ = ["UploadResult", "UploadedFile", "receive_upload", "upload_limit"]
+__all__ = ["UploadResult", "UploadedFile", "boundary_of", "receive_upload", "too_large", "upload_limit"]
 
 FRAMING = 1024 * 1024
 """Bytes of a whole upload that aren't file content: boundaries, part headers, text fields."""
@@ -62,7 +62,7 @@ async def receive_upload(scope: Scope, receive: Receive, store: FileStore, setti
     already show come before the first `receive()`, those about a name before a byte of its content is stored.
     """
     headers: list[tuple[bytes, bytes]] = list(scope["headers"])
-    form = Form(_boundary(headers), settings)
+    form = Form(boundary_of(headers), settings)
     await _check_length(headers, store, settings)
     async with AsyncExitStack() as stack:
         intake = _Intake(store, settings, stack)
@@ -75,7 +75,7 @@ async def receive_upload(scope: Scope, receive: Receive, store: FileStore, setti
             more = message.get("more_body", False)
             received += len(body)
             if received > upload_limit(settings):
-                raise _too_large(settings)
+                raise too_large(settings)
             await _parse(form, body, intake)
         if not form.finished:
             raise BadRequestError("The upload ended in the middle.", code="UPLOAD_INCOMPLETE")
@@ -150,7 +150,8 @@ async def _parse(form: Form, body: bytes, intake: _Intake) -> None:
         await intake.take(event)
 
 
-def _boundary(headers: list[tuple[bytes, bytes]]) -> bytes:
+def boundary_of(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The form's boundary, from the request's fields. Raises BadRequestError, UnsupportedMediaError."""
     if any(name.lower() == b"content-encoding" for name, _ in headers):
         raise UnsupportedMediaError("An upload can't be compressed.", field="content-encoding")
     kinds = [value for name, value in headers if name.lower() == b"content-type"]
@@ -175,12 +176,13 @@ async def _check_length(headers: list[tuple[bytes, bytes]], store: FileStore, se
         raise BadRequestError("The content length is malformed.", code="HEADER_MALFORMED", field="content-length")
     length = int(lengths[0])
     if length > upload_limit(settings):
-        raise _too_large(settings)
+        raise too_large(settings)
     if length > await store.free_bytes():
         raise ProblemError("There is no room left to store the file.", status=507, code="STORAGE_FULL", field="files")
 
 
-def _too_large(settings: FileSettings) -> PayloadTooLargeError:
+def too_large(settings: FileSettings) -> PayloadTooLargeError:
+    """What an upload over the limits is answered."""
     return PayloadTooLargeError(
         f"An upload can have {settings.max_files} files of {settings.max_bytes} bytes each at most.",
         code="FILE_TOO_LARGE",

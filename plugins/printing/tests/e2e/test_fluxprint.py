@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from plugins.printing.tests.e2e.backends import SHORT, frames
+from plugins.printing.tests.e2e.bad_uploads import BAD_CONTENTS, BAD_NAMES, LIMITS, bad_forms, form, named, send
 from tests.support.fluxprint import FluxPrint, Seen, running_fluxprint
 from tests.support.printing_gateway import UPLOAD, PrintingGateway, ok, problem, wait_for
 from tests.support.relay import relay_to
@@ -38,7 +39,7 @@ def service() -> Iterator[FluxPrint]:
 
 @pytest.fixture(scope="module")
 def running(service: FluxPrint) -> Iterator[PrintingGateway]:
-    with PrintingGateway(QUICK, FLUXPRINT_SERVICE_URL=service.url) as gateway:
+    with PrintingGateway(QUICK + LIMITS, FLUXPRINT_SERVICE_URL=service.url) as gateway:
         yield gateway
 
 
@@ -89,6 +90,34 @@ def test_path_for_path(
     direct = httpx.request(method if method != "PUT" else "POST", fluxprint.url + upstream, content=body)
     assert answer.status_code == direct.status_code
     assert answer.headers["content-type"] == direct.headers["content-type"]
+
+
+def nothing_uploaded(gateway: PrintingGateway) -> bool:
+    return gateway.get("/files")["files"] == [] and gateway.get("/queue")["items"] == []
+
+
+@pytest.mark.parametrize(("name", "status", "code"), BAD_NAMES)
+def test_a_bad_name_never_gets_to_fluxprint(
+    gateway: PrintingGateway, fluxprint: FluxPrint, name: str, status: int, code: str
+) -> None:
+    problem(send(gateway, form((named("good.gcode"), SHORT), (named(name), SHORT))), status, code, "files")
+    assert nothing_uploaded(gateway)
+
+
+@pytest.mark.parametrize(("content", "status", "code"), BAD_CONTENTS)
+def test_a_bad_content_never_gets_to_fluxprint(
+    gateway: PrintingGateway, fluxprint: FluxPrint, content: bytes, status: int, code: str
+) -> None:
+    problem(send(gateway, form((named("good.gcode"), SHORT), (named("bad.gcode"), content))), status, code, "files")
+    assert nothing_uploaded(gateway)
+
+
+def test_bad_forms_never_get_to_fluxprint(gateway: PrintingGateway, fluxprint: FluxPrint) -> None:
+    for body, status, code in bad_forms():
+        problem(send(gateway, body), status, code)
+    problem(gateway.request("POST", UPLOAD, json={"a": 1}), 415, "UNSUPPORTED_MEDIA_TYPE", "content-type")
+    problem(gateway.request("POST", UPLOAD), 415, "UNSUPPORTED_MEDIA_TYPE", "content-type")
+    assert nothing_uploaded(gateway)
 
 
 def test_a_job_is_recorded(gateway: PrintingGateway, fluxprint: FluxPrint) -> None:

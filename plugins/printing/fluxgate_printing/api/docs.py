@@ -1,0 +1,179 @@
+"""What `/-/openapi.json` says of the printing routes: bodies of those that pass without Litestar, examples of all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fluxgate.plugin import Body, RouteDoc
+from fluxgate_printing.api import schemas
+from fluxgate_printing.models import (
+    FilamentUse,
+    JobFile,
+    JobInfo,
+    JobProgress,
+    JobView,
+    StateFlags,
+    StateView,
+    StatusView,
+    Temperature,
+)
+
+__all__ = [
+    "FILES",
+    "JOB",
+    "QUEUE",
+    "QUEUE_ADD",
+    "QUEUE_REORDER",
+    "QUEUE_START",
+    "SNAPSHOT",
+    "STATUS",
+    "STATUS_CHANGE",
+    "STREAM",
+    "TEMPERATURE",
+    "UPLOAD",
+    "UPLOAD_BODY",
+]
+
+_JOB_ID = "7f3a3f0e-7a53-4c1e-9d0b-0c1f4f7f5a11"
+_HASH = "3b87581eae2a8213092f317b7c9f1f7f63f87b217feea19dc9b3b04b974ae86a"
+_HEATERS = {"tool0": Temperature(actual=214.8, target=215.0), "bed": Temperature(actual=60.1, target=60.0)}
+_PRINTING = StateFlags(
+    operational=True,
+    printing=True,
+    paused=False,
+    pausing=False,
+    resuming=False,
+    cancelling=False,
+    finishing=False,
+    error=False,
+    ready=False,
+    closed_or_error=False,
+)
+
+STATUS = RouteDoc(
+    description="The printer's state as it was last seen, `age` seconds ago. Offline is a state, not an error.",
+    response=Body(
+        type=StatusView,
+        example=StatusView(state=StateView("Printing", _PRINTING), temperature=_HEATERS, printer="mk4", age=0.4),
+    ),
+)
+JOB = RouteDoc(
+    description="What the printer has loaded, and how far it is.",
+    response=Body(
+        type=JobView,
+        example=JobView(
+            job=JobInfo(
+                file=JobFile("bracket.gcode"),
+                estimated_print_time=5400,
+                filament={"tool0": FilamentUse(length=4210.0, volume=10.1)},
+            ),
+            progress=JobProgress(completion=37.5, print_time=2025, print_time_left=3375),
+            state="Printing",
+        ),
+    ),
+)
+TEMPERATURE = RouteDoc(
+    description="Every heater, in °C. A target of 0 is off.",
+    response=Body(type=dict[str, Temperature], example=_HEATERS),
+)
+QUEUE = RouteDoc(
+    response=Body(
+        example=schemas.QueueView(
+            items=[
+                schemas.QueueItem(
+                    id=12,
+                    job_id=_JOB_ID,
+                    filename="bracket.gcode",
+                    position=1,
+                    status="queued",
+                    added_at=datetime(2026, 1, 7, 9, 30, tzinfo=UTC),
+                    priority=0,
+                    progress=0.0,
+                    estimated_time=5400,
+                    detail="It waits to be started.",
+                )
+            ],
+            total_jobs=12,
+            completed_jobs=10,
+            failed_jobs=1,
+        )
+    )
+)
+QUEUE_ADD = RouteDoc(
+    request=Body(example={"filename": "bracket.gcode", "print": True}),
+    response=Body(
+        example=schemas.QueueAdded(
+            queue_id=12, id=12, job_id=_JOB_ID, filename="bracket.gcode", position=0, status="printing", started=True
+        )
+    ),
+)
+QUEUE_REORDER = RouteDoc(request=Body(example={"items": [{"id": 12, "position": 1}, {"id": 11, "position": 2}]}))
+QUEUE_START = RouteDoc(
+    response=Body(
+        example=schemas.QueueAdded(
+            queue_id=12, id=12, job_id=_JOB_ID, filename="bracket.gcode", position=0, status="printing", started=True
+        )
+    )
+)
+FILES = RouteDoc(
+    response=Body(
+        example=schemas.FilesView(
+            files=[
+                schemas.FileItem(
+                    name="bracket.gcode",
+                    display="bracket.gcode",
+                    path="bracket.gcode",
+                    size=1_482_001,
+                    date=1_767_776_400,
+                    hash=_HASH,
+                    gcode_analysis=schemas.GcodeAnalysis(
+                        estimated_print_time=5400, filament_weight=12.6, materials=("PLA",), slicer="PrusaSlicer 2.9.0"
+                    ),
+                )
+            ],
+            free=80_000_000_000,
+            total=250_000_000_000,
+        )
+    )
+)
+UPLOAD_BODY: dict[str, Any] = {
+    "type": "object",
+    "required": ["files"],
+    "properties": {
+        "files": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+            "description": "G-code files, each a part with a file name.",
+        },
+        "print": {"type": "string", "enum": ["true", "false"], "description": "Queue them, and start the first."},
+        "project_id": {"type": "string", "description": "A project's UUID or external id."},
+    },
+}
+UPLOAD = RouteDoc(
+    description="Streamed to the disk. All files are stored, or none.",
+    request=Body(media_type="multipart/form-data", schema=UPLOAD_BODY),
+    response=Body(
+        type=schemas.UploadView,
+        example=schemas.UploadView(
+            files={
+                "bracket.gcode": schemas.UploadedItem(
+                    name="bracket.gcode", path="bracket.gcode", size=1_482_001, hash=_HASH, queue_id=12
+                )
+            }
+        ),
+    ),
+    status=201,
+)
+STREAM = RouteDoc(
+    description="Parts are JPEGs, without end. One connection to the camera however many watch.",
+    response=Body(media_type="multipart/x-mixed-replace", schema={"type": "string"}),
+)
+SNAPSHOT = RouteDoc(
+    description="At most two seconds old.",
+    query=schemas.SnapshotQuery,
+    response=Body(media_type="image/jpeg", schema={"type": "string", "contentMediaType": "image/jpeg"}),
+    alternatives=(Body(media_type="text/plain", schema={"type": "string", "contentEncoding": "base64"}),),
+)
+STATUS_CHANGE = RouteDoc(request=Body(example={"status": "failed", "error_message": "The first layer came off."}))
