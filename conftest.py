@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.adversarial.ledger import PROPERTY, summary
 
 # How long an example takes says more about the machine than about the code. CI tries the same examples each time.
 settings.register_profile(
@@ -15,3 +18,19 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("fluxgate")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After a run with attacks in it: what was tried, and what got through."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    entries = [
+        value
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for name, value in report.user_properties
+        if name == PROPERTY
+    ]
+    if entries:
+        terminalreporter.section("attacks")
+        for line in summary([(category, tried, through) for category, tried, through in entries]):
+            terminalreporter.write_line(line)

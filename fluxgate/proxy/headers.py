@@ -55,6 +55,8 @@ _IDENTITY_PREFIXES = (_FORWARDED, b"x-auth-request-", b"x-authenticated-", b"x-f
 
 _NEVER_REQUEST = HOP_BY_HOP | {b"host", b"expect"}
 
+_FRAMING = frozenset({b"content-length", b"content-type", b"content-encoding"})
+
 VIA = b"fluxgate"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -94,6 +96,8 @@ class RequestHeaderRules:
             lowered = name.lower()
             if lowered in self._drop or lowered in named or lowered in self._replaced:
                 continue
+            if b"_" in lowered and self._is_disguised(lowered.replace(b"_", b"-")):
+                continue
             if lowered == b"via":
                 via = via + b", " + value if via else value
                 continue
@@ -118,6 +122,12 @@ class RequestHeaderRules:
             (b"via", via + b", " + own_via if via else own_via),
         )
         return kept
+
+
+    def _is_disguised(self, plain: bytes) -> bool:
+        """Whether a field whose name has `_` for `-` would be one that isn't the client's to set, to a server that
+        makes variables of names (CGI, WSGI)."""
+        return plain in self._drop or plain in self._replaced or plain in _FRAMING
 
 
 class ResponseHeaderRules:
