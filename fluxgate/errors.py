@@ -14,6 +14,7 @@ FluxgateError
     ├── PayloadTooLargeError   413
     ├── UnsupportedMediaError  415
     ├── UnprocessableError     422
+    ├── UpgradeRequiredError   426, with `Upgrade`
     ├── NotImplementedProblem  501
     ├── BadGatewayError        502: the upstream can't be reached or doesn't speak HTTP
     ├── UnavailableError       503, with `Retry-After` where one is known
@@ -49,6 +50,7 @@ __all__ = [
     "UnavailableError",
     "UnprocessableError",
     "UnsupportedMediaError",
+    "UpgradeRequiredError",
     "UpstreamTimeoutError",
 ]
 
@@ -185,6 +187,17 @@ class UnprocessableError(ProblemError):
 
     status = 422
     code = "UNPROCESSABLE"
+
+
+class UpgradeRequiredError(ProblemError):
+    """426: the route is a WebSocket, and this isn't its handshake."""
+
+    status = 426
+    code = "UPGRADE_REQUIRED"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        fields = ((b"upgrade", b"websocket"), (b"connection", b"upgrade"), (b"sec-websocket-version", b"13"))
+        super().__init__(message, field=field, headers=fields)
 
 
 class NotImplementedProblem(ProblemError):  # noqa: N818 - NotImplementedError is Python's own

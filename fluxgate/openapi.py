@@ -1,5 +1,5 @@
 """One OpenAPI 3.1 document: Litestar's for the plugins' handlers, and the proxy, stream and gateway routes from the
-route table."""
+route table. WebSockets aren't in it: OpenAPI has no words for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def build_openapi(litestar: Litestar, table: RouteTable) -> dict[str, Any]:
     (_, components) = msgspec.json.schema_components([Problem], ref_template=_REF)
     schemas[_PROBLEM] = components["Problem"]
     for route in table:
-        if route.kind in {"handler", "ui", "quarantine"}:
+        if route.kind in {"handler", "ui", "quarantine", "websocket"}:
             continue
         path = _openapi_path(route.template)
         for method in sorted(route.methods):

@@ -18,7 +18,7 @@ import msgspec
 
 from fluxgate.db import Database
 from fluxgate.errors import ProblemError
-from fluxgate.proxy.route import ProxyRoute, Upstream
+from fluxgate.proxy.route import ProxyRoute, Upstream, WebSocketRoute
 from fluxgate.types import ASGIApp, Scope
 
 __all__ = [
@@ -127,6 +127,7 @@ class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     upstreams: tuple[Upstream, ...] = ()
     proxy_routes: tuple[ProxyRoute, ...] = ()
+    websockets: tuple[WebSocketRoute, ...] = ()
     handlers: tuple[Any, ...] = ()
     streams: tuple[StreamRoute, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()

@@ -18,7 +18,8 @@ from fluxgate.errors import BadRequestError, FluxgateError, MethodNotAllowedErro
 from fluxgate.types import ASGIApp
 
 WEBSOCKET = "WEBSOCKET"
-"""The method under which a WebSocket route stands in the table."""
+"""The method under which a WebSocket route stands in the table. A GET that no other route takes finds it too, to be
+told what is missing of a handshake."""
 
 _PLAIN_PATH = re.compile(rb"/[A-Za-z0-9_\-.~!$&'()*+,;=:@/]*\Z")
 _LEGAL_PATH = re.compile(rb"/(?:[A-Za-z0-9_\-.~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*\Z")
@@ -40,7 +41,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One entry of the table. `template` is the whole path; `endpoint` serves it."""
 
     plugin: str
-    kind: Literal["proxy", "stream", "handler", "ui", "gateway", "quarantine"]
+    kind: Literal["proxy", "websocket", "stream", "handler", "ui", "gateway", "quarantine"]
     methods: frozenset[str]
     template: str
     endpoint: ASGIApp
@@ -134,14 +135,23 @@ class RouteTable:
                         params[names[-1]] += b"/"
                     return Match(route, params)
                 allowed |= route.methods
+        if method == "GET" and WEBSOCKET in allowed:
+            return self.resolve(WEBSOCKET, raw_path)
         if allowed:
-            allowed.discard(WEBSOCKET)
-            if "GET" in allowed:
-                allowed.add("HEAD")
-            raise MethodNotAllowedError(f"{method} is not allowed here.", allow=frozenset(allowed))
+            raise MethodNotAllowedError(f"{method} is not allowed here.", allow=_allow(allowed))
         if ambiguous is not None:
             raise BadRequestError(ambiguous, code="INVALID_PATH", field="path")
         raise NotFoundError("There is nothing at this path.")
+
+
+def _allow(methods: set[str]) -> frozenset[str]:
+    """What `Allow` says of a path that these are served at."""
+    allowed = methods - {WEBSOCKET}
+    if "GET" in methods:
+        allowed.add("HEAD")
+    if WEBSOCKET in methods:
+        allowed.add("GET")  # the method of its handshake
+    return frozenset(allowed)
 
 
 def split_template(template: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Forwarding: a `ProxyRoute` declared by a plugin, carried out as a correct HTTP reverse proxy."""
+"""Forwarding: a `ProxyRoute` or `WebSocketRoute` declared by a plugin, carried out as a correct reverse proxy."""
 
 from fluxgate.proxy.route import (
     Capture,
@@ -10,6 +10,7 @@ from fluxgate.proxy.route import (
     RetryPolicy,
     TLSOptions,
     Upstream,
+    WebSocketRoute,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "RetryPolicy",
     "TLSOptions",
     "Upstream",
+    "WebSocketRoute",
 ]

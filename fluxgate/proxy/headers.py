@@ -8,7 +8,7 @@ import ipaddress
 import msgspec
 
 from fluxgate.proxy.route import HeaderPolicy
-from fluxgate.types import RawHeaders
+from fluxgate.types import RawHeaders, Scope
 
 HOP_BY_HOP = frozenset(
     {
@@ -70,6 +70,20 @@ class Caller(msgspec.Struct, frozen=True):
     http_version: bytes
     request_id: bytes
     trusted: bool
+
+
+def caller_of(scope: Scope, host: bytes, networks: tuple[Network, ...]) -> Caller:
+    """Who sent this request; `host` is its Host field, `networks` are those of our own proxies."""
+    client = scope.get("client")
+    address = client[0] if client else "unknown"
+    return Caller(
+        address=address.encode("latin-1"),
+        scheme=scope["scheme"].encode("ascii"),
+        host=host,
+        http_version=scope["http_version"].encode("ascii"),
+        request_id=scope["fluxgate.request_id"].encode("ascii"),
+        trusted=peer_is_trusted(address, networks),
+    )
 
 
 class RequestHeaderRules:

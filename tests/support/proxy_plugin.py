@@ -10,7 +10,16 @@ from litestar import get, post
 from litestar.params import FromPath
 
 from fluxgate.plugin import PluginSpec
-from fluxgate.proxy import Capture, Exchange, FailureCodes, HeaderPolicy, ProxyRoute, RetryPolicy, Upstream
+from fluxgate.proxy import (
+    Capture,
+    Exchange,
+    FailureCodes,
+    HeaderPolicy,
+    ProxyRoute,
+    RetryPolicy,
+    Upstream,
+    WebSocketRoute,
+)
 
 ALL = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 GET = frozenset({"GET"})
@@ -19,11 +28,13 @@ GB = 10**9
 
 
 class Addresses(msgspec.Struct, frozen=True):
-    """Where upstreams are: `raw` is scripted, nobody listens at `refusing`, `unanswering` takes no connection."""
+    """Where upstreams are: `raw` is scripted, nobody listens at `refusing`, `unanswering` takes no connection,
+    `sockets` is a WebSocket server."""
 
     raw: str
     refusing: str
     unanswering: str
+    sockets: str
 
 
 class Seen(msgspec.Struct):
@@ -96,6 +107,7 @@ def spec(addresses: Addresses) -> PluginSpec:
         Upstream(name="small", url=raw, max_connections=2, pool_timeout=0.3),
         Upstream(name="contended", url=raw, max_connections=3, pool_timeout=5),
         Upstream(name="single", url=raw, max_connections=1, keepalive=0.5),
+        Upstream(name="sockets", url=addresses.sockets, max_connections=1),
         Upstream(name="refusing", url=addresses.refusing),
         Upstream(name="nowhere", url="http://host.invalid:9", connect_timeout=3),
         Upstream(name="unanswering", url=addresses.unanswering, connect_timeout=0.3),
@@ -177,10 +189,51 @@ def spec(addresses: Addresses) -> PluginSpec:
             upstream_path="/tree/{rest:path}",
         ),
     )
+
+    def socket(
+        prefix: str,
+        upstream: str = "raw",
+        *,
+        origins: frozenset[str] = frozenset(),
+        require_origin: bool = False,
+        headers: HeaderPolicy = HeaderPolicy(),  # noqa: B008 - frozen
+        idle_timeout: float = 60,
+        handshake_timeout: float | None = None,
+        max_connections: int = 2000,
+    ) -> WebSocketRoute:
+        return WebSocketRoute(
+            path=f"/{prefix}/{{key}}",
+            upstream=upstream,
+            upstream_path=f"/{prefix}/{{key}}",
+            origins=origins,
+            require_origin=require_origin,
+            headers=headers,
+            idle_timeout=idle_timeout,
+            handshake_timeout=handshake_timeout,
+            max_connections=max_connections,
+        )
+
+    sockets = (
+        socket("ws", "sockets"),
+        socket("ws-raw"),
+        socket("ws-partners", origins=frozenset({"https://shop.example", "http://shop.example:8080"})),
+        socket("ws-any", origins=frozenset({"*"})),
+        socket("ws-browsers", require_origin=True),
+        socket("ws-credentials", headers=HeaderPolicy(credentials="forward")),
+        socket("ws-plain", headers=HeaderPolicy(drop_request=frozenset({"Sec-WebSocket-Extensions"}))),
+        socket("ws-idle", idle_timeout=0.6),
+        socket("ws-few", "sockets", max_connections=2),
+        socket("ws-impatient", handshake_timeout=0.3),
+        socket("ws-refusing", "refusing"),
+        socket("ws-unanswering", "unanswering"),
+        socket("ws-down", "down"),
+        socket("once"),
+    )
     return PluginSpec(
         title="Proxy tests",
         version="1",
         upstreams=upstreams,
         proxy_routes=routes,
+        websockets=sockets,
         handlers=(release, captured, hello, fails),
     )
