@@ -8,6 +8,7 @@ from email.utils import formatdate
 import msgspec
 
 from fluxgate.errors import PROBLEM_TYPE, ProblemError
+from fluxgate.switching import Switch, SwitchedProtocol
 from fluxgate.types import Message, RawHeaders, Scope, Send
 
 __all__ = ["Answer", "break_off", "send_json"]
@@ -50,6 +51,20 @@ class Answer:
         else:
             self.sent += len(message.get("body", b""))
         await self._send(message)
+
+    def switching(self, switch: Switch) -> Switch:
+        """The server's `switch`, with the gateway's own fields and what the log needs."""
+
+        async def noted(headers: RawHeaders, protocol: SwitchedProtocol) -> bool:
+            self.status = 101
+            headers = [field for field in headers if field[0].lower() != b"x-request-id"]
+            headers.append((b"x-request-id", self._request_id.encode("ascii")))
+            try:
+                return await switch(headers, protocol)
+            finally:
+                self.sent = protocol.sent
+
+        return noted
 
     async def problem(self, error: ProblemError, scope: Scope) -> None:
         """Answer with a problem body, or break off if an answer has begun."""

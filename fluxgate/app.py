@@ -1,13 +1,14 @@
 """`create_app(settings)`: the gateway as an ASGI app.
 
 A request passes, in this order: edge checks (Host, framing, path) → the route table → quarantine and health gates →
-the guard (identity, policy, limits, audit) → the route's endpoint, which is a proxy route's forwarder, a stream, or
-Litestar for the plugins' handlers. Errors become problem bodies in one place, here.
+the guard (identity, policy, limits, audit) → the route's endpoint, which is a proxy route's forwarder, a WebSocket's
+relay, a stream, or Litestar for the plugins' handlers. Errors become problem bodies in one place, here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -38,13 +39,16 @@ from fluxgate.plugins.record import PluginRecord
 from fluxgate.plugins.runner import Timing
 from fluxgate.policy import AUTHENTICATED, PUBLIC
 from fluxgate.proxy.forward import CLIENT_CLOSED_REQUEST, ClientGone, ResponseBroken
-from fluxgate.routing import Route
+from fluxgate.routing import WEBSOCKET, Match, Route
 from fluxgate.settings import Settings
 from fluxgate.store import Store
 from fluxgate.telemetry import Telemetry
 from fluxgate.types import Receive, Scope, Send
 
 logger = logging.getLogger("fluxgate")
+
+_FORWARDED = frozenset({"proxy", "websocket"})
+"""Kinds of routes whose answers are an upstream's, with its Date."""
 
 
 class IndexView(msgspec.Struct, frozen=True):
@@ -153,7 +157,7 @@ class Gateway:
             scope["path_params"] = (
                 {name: unquote(value.decode("ascii")) for name, value in match.params.items()} if match.params else {}
             )
-            answer.dated = route.kind != "proxy"
+            answer.dated = route.kind not in _FORWARDED
             if route.plugin:
                 self._gate(route, scope)
             await self._guard.pass_on(route, scope, receive, answer, self._serve)
@@ -183,8 +187,11 @@ class Gateway:
         finally:
             self.telemetry.ended(scope, route, answer, time.perf_counter() - begun)
 
-    def _resolve(self, scope: Scope) -> Any:
+    def _resolve(self, scope: Scope) -> Match:
         try:
+            if "fluxgate.switch" in scope:
+                with contextlib.suppress(MethodNotAllowedError):
+                    return self.table.resolve(WEBSOCKET, scope["raw_path"])
             return self.table.resolve(scope["method"], scope["raw_path"])
         except ProblemError:
             # A plugin in quarantine may have no routes in the table: what is under its prefix is still its own.
@@ -209,6 +216,8 @@ class Gateway:
             # Litestar knows no HEAD for a GET handler.
             scope = {**scope, "method": "GET"}
             answer.bodyless = True
+        elif route.kind == "websocket" and "fluxgate.switch" in scope:
+            scope["fluxgate.switch"] = answer.switching(scope["fluxgate.switch"])
         await route.endpoint(scope, receive, answer.send)
 
     # -- the gateway's own routes

@@ -17,9 +17,12 @@ from fluxgate.plugin import PluginSpec, Policy
 from fluxgate.plugins.loading import PLUGIN_ERRORS
 from fluxgate.plugins.record import PluginRecord, ui_path_fault
 from fluxgate.proxy.forward import Forwarder
+from fluxgate.proxy.headers import Network
 from fluxgate.proxy.pool import Pool
+from fluxgate.proxy.route import ProxyRoute, WebSocketRoute
+from fluxgate.proxy.websocket import WebSocketRelay
 from fluxgate.routedoc import Body, RouteDoc
-from fluxgate.routing import SAFE_METHODS, DuplicateRouteError, Route, RouteTable
+from fluxgate.routing import SAFE_METHODS, WEBSOCKET, DuplicateRouteError, Route, RouteTable
 from fluxgate.settings import Settings
 from fluxgate.static_ui import StaticUIApp
 from fluxgate.types import ASGIApp, Receive, Scope, Send
@@ -53,6 +56,7 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
             own_pools = _pools(record.spec)
             router, routes = _handlers(record, record.spec, holder)
             routes += [*_proxies(record, record.spec, own_pools, settings), *_streams(record, record.spec)]
+            routes += _websockets(record, record.spec, own_pools, settings)
             routes += _ui(record, record.spec)
             _check_names(record.spec)
             # An app over all handlers so far: what doesn't go together shows here, and not in everybody's app.
@@ -137,20 +141,15 @@ def _pools(spec: PluginSpec) -> dict[str, Pool]:
 
 
 def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], settings: Settings) -> Iterable[Route]:
-    trusted = tuple(ipaddress.ip_network(network) for network in settings.gateway.trusted_proxies)
+    trusted = _trusted(settings)
     for proxy in spec.proxy_routes:
         _check_methods(proxy.path, proxy.methods)
-        if proxy.upstream not in pools:
-            known = ", ".join(sorted(pools)) or "none"
-            raise PluginError(
-                f"proxy route {proxy.path}: no upstream {proxy.upstream!r} is declared (there are: {known})"
-            )
         yield Route(
             plugin=record.name,
             kind="proxy",
             methods=proxy.methods,
             template=_template(record, proxy.path),
-            endpoint=Forwarder(proxy, pools[proxy.upstream], trusted=trusted),
+            endpoint=Forwarder(proxy, _pool_of(proxy, pools), trusted=trusted),
             name=proxy.name,
             summary=proxy.summary,
             policy=_policy(proxy.path, proxy.policy),
@@ -160,6 +159,39 @@ def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], set
             doc=proxy.doc,
             allow_encoded_separators=proxy.allow_encoded_separators,
         )
+
+
+def _websockets(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], settings: Settings) -> Iterable[Route]:
+    trusted = _trusted(settings)
+    for socket in spec.websockets:
+        for field in ("idle_timeout", "handshake_timeout", "max_connections"):
+            if (value := getattr(socket, field)) is not None and value <= 0:
+                raise PluginError(f"WebSocket route {socket.path}: {field} must be more than 0")
+        yield Route(
+            plugin=record.name,
+            kind="websocket",
+            methods=frozenset({WEBSOCKET}),
+            template=_template(record, socket.path),
+            endpoint=WebSocketRelay(socket, _pool_of(socket, pools), trusted=trusted),
+            name=socket.name,
+            summary=socket.summary,
+            policy=_policy(socket.path, socket.policy),
+            rate=socket.rate or "stream",
+            action=socket.action,
+            upstream=socket.upstream,
+            allow_encoded_separators=socket.allow_encoded_separators,
+        )
+
+
+def _pool_of(route: ProxyRoute | WebSocketRoute, pools: dict[str, Pool]) -> Pool:
+    if route.upstream not in pools:
+        known = ", ".join(sorted(pools)) or "none"
+        raise PluginError(f"route {route.path}: no upstream {route.upstream!r} is declared (there are: {known})")
+    return pools[route.upstream]
+
+
+def _trusted(settings: Settings) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(network) for network in settings.gateway.trusted_proxies)
 
 
 def _streams(record: PluginRecord, spec: PluginSpec) -> Iterable[Route]:

@@ -15,6 +15,7 @@ FluxgateError
     ├── PayloadTooLargeError   413
     ├── UnsupportedMediaError  415
     ├── UnprocessableError     422
+    ├── UpgradeRequiredError   426, with `Upgrade`
     ├── TooManyRequestsError   429, with `Retry-After`
     ├── NotImplementedProblem  501
     ├── BadGatewayError        502: the upstream can't be reached or doesn't speak HTTP
@@ -53,6 +54,7 @@ __all__ = [
     "UnavailableError",
     "UnprocessableError",
     "UnsupportedMediaError",
+    "UpgradeRequiredError",
     "UpstreamTimeoutError",
 ]
 
@@ -218,6 +220,17 @@ class TooManyRequestsError(ProblemError):
         self, message: str, *, code: str | None = None, retry_after: int, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
         super().__init__(message, code=code, headers=((b"retry-after", b"%d" % retry_after), *headers))
+
+
+class UpgradeRequiredError(ProblemError):
+    """426: the route is a WebSocket, and this isn't its handshake."""
+
+    status = 426
+    code = "UPGRADE_REQUIRED"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        fields = ((b"upgrade", b"websocket"), (b"connection", b"upgrade"), (b"sec-websocket-version", b"13"))
+        super().__init__(message, field=field, headers=fields)
 
 
 class NotImplementedProblem(ProblemError):  # noqa: N818 - NotImplementedError is Python's own

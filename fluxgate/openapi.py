@@ -1,5 +1,6 @@
 """One OpenAPI 3.1 document: Litestar's for the plugins' handlers, and the proxy, stream and gateway routes from the
-route table, each with who may use it and the problems that it can be answered with."""
+route table, each with who may use it and the problems that it can be answered with. WebSockets aren't in it: OpenAPI
+has no words for them."""
 
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ def build_openapi(litestar: Litestar, table: RouteTable, *, titles: Mapping[str,
     # Under a name that no plugin's own type can have.
     (_, found) = msgspec.json.schema_components([Problem], ref_template=_SCHEMA_REF)
     schemas[_PROBLEM] = found["Problem"]
-    documented = [route for route in table if route.kind not in {"ui", "quarantine"}]
+    documented = [route for route in table if route.kind not in {"ui", "quarantine", "websocket"}]
     shapes = _Shapes(documented, schemas)
     for route in documented:
         path = _openapi_path(route.template)

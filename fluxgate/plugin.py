@@ -20,7 +20,7 @@ from fluxgate.db import Database
 from fluxgate.errors import ProblemError
 from fluxgate.policy import AUTHENTICATED, PUBLIC, Check, Policy, Require
 from fluxgate.principal import Principal
-from fluxgate.proxy.route import ProxyRoute, Upstream
+from fluxgate.proxy.route import ProxyRoute, Upstream, WebSocketRoute
 from fluxgate.routedoc import Body, RouteDoc
 from fluxgate.types import ASGIApp, Scope
 
@@ -164,6 +164,7 @@ class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     upstreams: tuple[Upstream, ...] = ()
     proxy_routes: tuple[ProxyRoute, ...] = ()
+    websockets: tuple[WebSocketRoute, ...] = ()
     handlers: tuple[Any, ...] = ()
     streams: tuple[StreamRoute, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()

@@ -20,7 +20,8 @@ from fluxgate.routedoc import RouteDoc
 from fluxgate.types import ASGIApp
 
 WEBSOCKET = "WEBSOCKET"
-"""The method under which a WebSocket route stands in the table."""
+"""The method under which a WebSocket route stands in the table. A GET that no other route takes finds it too, to be
+told what is missing of a handshake."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 §9.2.1)."""
@@ -49,7 +50,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """
 
     plugin: str
-    kind: Literal["proxy", "stream", "handler", "ui", "gateway", "quarantine"]
+    kind: Literal["proxy", "websocket", "stream", "handler", "ui", "gateway", "quarantine"]
     methods: frozenset[str]
     template: str
     endpoint: ASGIApp
@@ -149,14 +150,23 @@ class RouteTable:
                     return Match(route, params)
                 allowed |= route.methods
             break  # the most exact template is the resource; a wider one doesn't lend it methods
+        if method == "GET" and WEBSOCKET in allowed:
+            return self.resolve(WEBSOCKET, raw_path)
         if allowed:
-            allowed.discard(WEBSOCKET)
-            if "GET" in allowed:
-                allowed.add("HEAD")
-            raise MethodNotAllowedError(f"{method} is not allowed here.", allow=frozenset(allowed))
+            raise MethodNotAllowedError(f"{method} is not allowed here.", allow=_allow(allowed))
         if ambiguous is not None:
             raise BadRequestError(ambiguous, code="INVALID_PATH", field="path")
         raise NotFoundError("There is nothing at this path.")
+
+
+def _allow(methods: set[str]) -> frozenset[str]:
+    """What `Allow` says of a path that these are served at."""
+    allowed = methods - {WEBSOCKET}
+    if "GET" in methods:
+        allowed.add("HEAD")
+    if WEBSOCKET in methods:
+        allowed.add("GET")  # the method of its handshake
+    return frozenset(allowed)
 
 
 def split_template(template: str) -> list[str]:

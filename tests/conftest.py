@@ -25,5 +25,5 @@ def anyio_backend() -> str:
 
 
 # A busy machine is no finding.
-hypothesis.settings.register_profile("fluxgate", deadline=None)
+hypothesis.settings.register_profile("fluxgate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("fluxgate")

@@ -23,6 +23,8 @@ RICH = declaring(
     " upstreams=(Upstream(name='up', url='http://127.0.0.1:9'),),"
     " proxy_routes=(ProxyRoute(policy=PUBLIC, methods=frozenset({'GET', 'PUT'}), path='/away/{name}', upstream='up',"
     " upstream_path='/x/{name}', summary='Something far away'),),"
+    " websockets=(WebSocketRoute(policy=PUBLIC, path='/live/{name}', upstream='up',"
+    " upstream_path='/live/{name}', summary='Live'),),"
     " examples=('curl {base}/api/rich/ping',)",
     '''
 import click, os
@@ -142,6 +144,7 @@ def test_routes(site: Site) -> None:
     assert rows[0] == ["METHODS", "PATH", "PLUGIN", "KIND", "SUMMARY"]
     assert ["GET,PUT", "/api/rich/away/{name}", "rich", "proxy", "Something far away"] in rows
     assert ["GET", "/api/healthy/ping", "healthy", "handler"] in [row[:4] for row in rows]
+    assert ["WEBSOCKET", "/api/rich/live/{name}", "rich", "websocket", "Live"] in rows
     assert ["GET", "/-/health", "-", "gateway"] in [row[:4] for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Forwarding: a `ProxyRoute` declared by a plugin, carried out as a correct HTTP reverse proxy."""
+"""Forwarding: a `ProxyRoute` or `WebSocketRoute` declared by a plugin, carried out as a correct reverse proxy."""
 
 from fluxgate.proxy.route import (
     Capture,
@@ -11,6 +11,7 @@ from fluxgate.proxy.route import (
     RetryPolicy,
     TLSOptions,
     Upstream,
+    WebSocketRoute,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "RetryPolicy",
     "TLSOptions",
     "Upstream",
+    "WebSocketRoute",
 ]

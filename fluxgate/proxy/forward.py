@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fluxgate.errors import PayloadTooLargeError
 from fluxgate.proxy.exchange import ProxyExchange
-from fluxgate.proxy.headers import Caller, Network, RequestHeaderRules, ResponseHeaderRules, peer_is_trusted
+from fluxgate.proxy.headers import Network, RequestHeaderRules, ResponseHeaderRules, caller_of
 from fluxgate.proxy.outcomes import CLIENT_CLOSED_REQUEST, ClientGone, ResponseBroken
 from fluxgate.proxy.pool import Pool
 from fluxgate.proxy.route import ProxyRoute
@@ -46,7 +46,7 @@ class Forwarder:
             self.pool.host_header,
             b"\r\n",
         ]
-        for name, value in self._request_rules.apply(headers, self._caller(scope, host)):
+        for name, value in self._request_rules.apply(headers, caller_of(scope, host, self._trusted)):
             parts += (name, b": ", value, b"\r\n")
         parts.append(b"transfer-encoding: chunked\r\n\r\n" if chunked else b"\r\n")
         return b"".join(parts)
@@ -58,15 +58,3 @@ class Forwarder:
     def too_large(self) -> PayloadTooLargeError:
         """What a body over the route's limit is answered."""
         return PayloadTooLargeError(f"The body is larger than the {self.route.max_body} bytes this route takes.")
-
-    def _caller(self, scope: Scope, host: bytes) -> Caller:
-        client = scope.get("client")
-        address = client[0] if client else "unknown"
-        return Caller(
-            address=address.encode("latin-1"),
-            scheme=scope["scheme"].encode("ascii"),
-            host=host,
-            http_version=scope["http_version"].encode("ascii"),
-            request_id=scope["fluxgate.request_id"].encode("ascii"),
-            trusted=peer_is_trusted(address, self._trusted),
-        )

@@ -8,7 +8,7 @@ import ipaddress
 import msgspec
 
 from fluxgate.proxy.route import HeaderPolicy
-from fluxgate.types import RawHeaders
+from fluxgate.types import RawHeaders, Scope
 
 HOP_BY_HOP = frozenset(
     {
@@ -74,6 +74,20 @@ class Caller(msgspec.Struct, frozen=True):
     trusted: bool
 
 
+def caller_of(scope: Scope, host: bytes, networks: tuple[Network, ...]) -> Caller:
+    """Who sent this request; `host` is its Host field, `networks` are those of our own proxies."""
+    client = scope.get("client")
+    address = client[0] if client else "unknown"
+    return Caller(
+        address=address.encode("latin-1"),
+        scheme=scope["scheme"].encode("ascii"),
+        host=host,
+        http_version=scope["http_version"].encode("ascii"),
+        request_id=scope["fluxgate.request_id"].encode("ascii"),
+        trusted=peer_is_trusted(address, networks),
+    )
+
+
 class RequestHeaderRules:
     """A route's header policy, compiled once."""
 
@@ -122,7 +136,6 @@ class RequestHeaderRules:
             (b"via", via + b", " + own_via if via else own_via),
         )
         return kept
-
 
     def _is_disguised(self, plain: bytes) -> bool:
         """Whether a field whose name has `_` for `-` would be one that isn't the client's to set, to a server that

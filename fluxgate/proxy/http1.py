@@ -59,6 +59,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._done = False
         self._keep_alive = False
         self._answer_begun = False
+        self._may_switch = False
+        self._behind = b""
         self._error: UpstreamError | None = None
 
     # -- asyncio.Protocol
@@ -79,8 +81,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._unproductive += len(data)
         try:
             parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._fail(MalformedError("the upstream switched protocols unasked"))
+        except httptools.HttpParserUpgrade as upgrade:
+            self._switched(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._fail(MalformedError(str(error)))
         else:
@@ -145,6 +147,10 @@ class UpstreamConnection(asyncio.Protocol):
         if parser.get_http_version() not in {"1.1", "1.0"}:
             raise ValueError("not HTTP/1")
         if status < 200:
+            if status == 101 and self._may_switch:
+                if not parser.should_upgrade():
+                    raise ValueError("a 101 that names no protocol")
+                self._head = ResponseHead(status, self._headers, until_close=False)
             self._headers = []
             return
         length: bytes | None = None
@@ -183,9 +189,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- one exchange
 
-    def begin(self, *, is_head: bool) -> None:
-        """Make ready for the next request's answer."""
+    def begin(self, *, is_head: bool, may_switch: bool = False) -> None:
+        """Make ready for the next request's answer. `may_switch`: it asks for another protocol, so 101 is one."""
         self._reset(is_head=is_head)
+        self._may_switch = may_switch
         self.exchanges += 1
         self._parser = httptools.HttpResponseParser(self)
 
@@ -263,6 +270,17 @@ class UpstreamConnection(asyncio.Protocol):
         self._parser = None
         return self._done and self._keep_alive and not self.lost and self._error is None
 
+    def switch(self, protocol: asyncio.Protocol) -> bytes:
+        """After a 101: `protocol` has the connection, with reading paused, from now on. Returns what came behind the
+        head. `abort()` still drops the connection."""
+        if self._transport is None:
+            raise ClosedError("there is no connection", before_answer=False)
+        self._disarm()
+        self._parser = None
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        return self._behind
+
     def abort_exchange(self) -> None:
         """Break the exchange off in the middle of the request: whoever waits for the answer gets `ClosedError`."""
         self._fail(ClosedError("the request was broken off", before_answer=True))
@@ -281,6 +299,14 @@ class UpstreamConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _switched(self, behind: bytes) -> None:
+        if not self._may_switch or self._transport is None:
+            self._fail(MalformedError("the upstream switched protocols unasked"))
+            return
+        # Not HTTP any more: what follows waits in the kernel for whoever takes over.
+        self._behind = behind
+        self._transport.pause_reading()
 
     def _silent(self) -> None:
         self._timer = None

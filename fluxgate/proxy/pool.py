@@ -36,12 +36,18 @@ class Pool:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
         self._in_use: set[UpstreamConnection] = set()
+        self._apart: set[UpstreamConnection] = set()
         self._connecting = 0
         self.closed = False
 
     @property
     def in_use(self) -> int:
-        """Slots taken, by an exchange or an attempt to connect."""
+        """Connections that something is under way on, an attempt to connect included."""
+        return self._taken + len(self._apart)
+
+    @property
+    def _taken(self) -> int:
+        """Slots."""
         return len(self._in_use) + self._connecting
 
     @property
@@ -58,7 +64,7 @@ class Pool:
         """A connection; `fresh`: a new one. Raises ConnectError, ConnectTimeout, PoolTimeout."""
         if self.closed:
             raise ConnectError("the pool is closed")
-        if self.in_use >= self.upstream.max_connections or self._waiters:
+        if self._taken >= self.upstream.max_connections or self._waiters:
             await self._wait_for_slot()
         elif not fresh and (kept := self._take_idle()) is not None:
             self._in_use.add(kept)
@@ -78,9 +84,22 @@ class Pool:
         self._in_use.add(connection)
         return connection
 
+    async def connect_apart(self) -> UpstreamConnection:
+        """A new connection that takes no slot, for what keeps it long: whoever asks bounds how many there are. Raises
+        ConnectError, ConnectTimeout."""
+        if self.closed:
+            raise ConnectError("the pool is closed")
+        connection = await self._connect()
+        self._apart.add(connection)
+        return connection
+
     def release(self, connection: UpstreamConnection, *, reusable: bool) -> None:
-        """Give the slot back; a connection that isn't reusable is dropped. A second call does nothing."""
+        """Give the slot back; a connection that isn't reusable, or has no slot, is dropped. A second call does
+        nothing."""
         if connection not in self._in_use:
+            if connection in self._apart:
+                self._apart.discard(connection)
+                connection.abort()
             return
         self._in_use.discard(connection)
         if reusable and not self.closed:
@@ -99,7 +118,7 @@ class Pool:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-        for connection in (*self._idle, *self._in_use):
+        for connection in (*self._idle, *self._in_use, *self._apart):
             connection.abort()
         self._idle.clear()
         while self._waiters:
@@ -136,7 +155,7 @@ class Pool:
             raise
 
     def _wake_next(self) -> None:
-        while self._waiters and self.in_use < self.upstream.max_connections:
+        while self._waiters and self._taken < self.upstream.max_connections:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 self._connecting += 1
@@ -144,7 +163,7 @@ class Pool:
 
     async def _connect(self) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
-        if self._idle and len(self._idle) + self.in_use > self.upstream.max_connections:
+        if self._idle and len(self._idle) + self._taken > self.upstream.max_connections:
             self._idle.popleft().abort()
         try:
             async with asyncio.timeout(self.upstream.connect_timeout):

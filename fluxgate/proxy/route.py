@@ -1,4 +1,5 @@
-"""What a plugin declares to have requests forwarded: upstreams and proxy routes. Declarations only; `forward.py` acts.
+"""What a plugin declares to have requests forwarded: upstreams, proxy routes, relayed WebSockets. Declarations only;
+`forward.py` and `websocket.py` act.
 
 Times are seconds, sizes are bytes. Paths are templates of whole segments: `/files/{name}`; a parameter stands for
 exactly
@@ -172,4 +173,36 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy = RetryPolicy()
     capture: Capture | None = None
     inspect: Callable[[RawHeaders], Inspector] | None = None
+    allow_encoded_separators: bool = False
+
+
+class WebSocketRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """One relayed WebSocket: the upstream sees the client's handshake under the route's header policy, and once it has
+    agreed, every frame passes as it is.
+
+    `path`, `upstream`, `upstream_path` and `policy` are as for a `ProxyRoute`; `rate` is `stream` by default, and the
+    audit trail has the handshake if there is an `action`. A browser tells in `Origin` which site's page
+    connects: by default only pages of the host that was asked, and of `origins` besides (`https://shop.example.org`;
+    `*` for all). Without `Origin` it isn't a browser, and is served unless `require_origin`.
+
+    `max_connections` bounds this route's WebSockets; they take none of the upstream's pool. One on which nothing has
+    passed for `idle_timeout` is closed. `handshake_timeout`: how long the upstream may take to answer, by default its
+    `read_timeout`.
+    """
+
+    path: str
+    upstream: str
+    upstream_path: str
+    policy: Policy | None = None
+    rate: str | None = None
+    action: str = ""
+    name: str = ""
+    summary: str = ""
+    origins: frozenset[str] = frozenset()
+    require_origin: bool = False
+    headers: HeaderPolicy = HeaderPolicy()
+    idle_timeout: float = 300.0
+    handshake_timeout: float | None = None
+    max_connections: int = 100
+    forward_query: bool = True
     allow_encoded_separators: bool = False

@@ -6,14 +6,14 @@ query or a fragment.
 
 from __future__ import annotations
 
-from fluxgate.proxy.route import ProxyRoute
+from fluxgate.proxy.route import ProxyRoute, WebSocketRoute
 from fluxgate.routing import split_template
 
 
 class TargetTemplate:
     """`/api/files/{name}` with the upstream's base path before it."""
 
-    def __init__(self, base_path: bytes, route: ProxyRoute) -> None:
+    def __init__(self, base_path: bytes, route: ProxyRoute | WebSocketRoute) -> None:
         known = {segment[1:-1].partition(":")[0] for segment in split_template(route.path) if segment.startswith("{")}
         self._parts: list[bytes | str] = []
         literal = base_path

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from fluxgate.switching import SwitchedProtocol
+from fluxgate.types import RawHeaders
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
 
@@ -35,6 +38,12 @@ class Connection(Protocol):
     def linger(self) -> None:
         """End our side, and let the client finish or notice."""
 
+    def hand_over(self, protocol: SwitchedProtocol) -> None:
+        """Give the client's connection to `protocol`."""
+
+    def take_back(self) -> None:
+        """The protocol that had it is done: the connection is over."""
+
 
 class GatewayCycle(RequestResponseCycle):
     """One request and its answer on `connection`."""
@@ -43,6 +52,8 @@ class GatewayCycle(RequestResponseCycle):
     on_disconnect: Callable[[], None] | None = None
     bodyless = False
     close_delimited = False
+    switched: SwitchedProtocol | None = None
+    """Has the connection since a 101."""
 
     def set_on_disconnect(self, callback: Callable[[], None] | None) -> None:
         """`scope["fluxgate.on_disconnect"]`: whom to tell at once when the client's connection is lost."""
@@ -60,6 +71,27 @@ class GatewayCycle(RequestResponseCycle):
             self.transport.abort()
         else:
             self.transport.close()
+
+    async def switch(self, headers: RawHeaders, protocol: SwitchedProtocol) -> bool:
+        """`scope["fluxgate.switch"]`, see `fluxgate.switching`."""
+        if self.response_started:
+            raise RuntimeError("101 can't follow an answer")
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected or self.transport.is_closing():
+            return False
+        head, _, _ = _fields(101, headers)
+        self.response_started = True
+        self.switched = protocol
+        self.transport.write(b"".join((*head, b"connection: upgrade\r\n\r\n")))
+        try:
+            self.connection.hand_over(protocol)
+            await protocol.wait_closed()
+        finally:
+            self.response_complete = True
+            self.on_disconnect = None
+            self.connection.take_back()
+        return True
 
     def lose(self) -> None:
         """The client is gone: tell whoever wants to know."""
@@ -213,7 +245,10 @@ def _fields(status: int, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[b
         elif lowered == b"transfer-encoding":
             continue
         elif lowered == b"connection":
-            closes = closes or b"close" in value.lower()
+            lowered = value.lower()
+            closes = closes or b"close" in lowered
+            if b"upgrade" in lowered and status != 101:
+                head.append(b"connection: upgrade\r\n")
             continue
         head += (lowered, b": ", value, b"\r\n")
     return head, length, closes

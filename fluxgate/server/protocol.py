@@ -3,6 +3,8 @@
 - `scope["fluxgate.on_disconnect"](callback)`: told at once when the client's connection is lost, without a task that
   waits for it;
 - `scope["fluxgate.abort"]()`: break the transfer off, so that the client sees a broken answer and not a short one;
+- `scope["fluxgate.switch"]`, for a WebSocket handshake only: answer 101 and take the connection over. What came behind
+  the handshake waits until it is answered: it is the new protocol's, or else HTTP;
 - `scope["extensions"]`: the connection's transport, for streams that tune its buffers;
 - a request target with a fragment, userinfo, or an authority that isn't Host's is refused, and so are heads over a
   limit of bytes or of time, other versions of HTTP, and a transfer coding on HTTP/1.0;
@@ -25,7 +27,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from fluxgate.server.cycle import GatewayCycle
 from fluxgate.server.refusal import RefusedError, too_many_connections
 from fluxgate.server.target import split_target
-from fluxgate.types import RawHeaders
+from fluxgate.server.upgrade import framing_fields, may_switch
+from fluxgate.switching import SwitchedProtocol
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -57,14 +60,17 @@ class GatewayProtocol(HttpToolsProtocol):
     _unproductive = 0
     _head_bytes = 0
     _held = b""
-    """What came behind requests that wait."""
+    """What came behind requests that wait, or behind a handshake."""
+    _may_switch = False
+    """The request that was parsed last is a WebSocket handshake without an answer."""
+    _ending = False
     _head_timer: asyncio.TimerHandle | None = None
     _linger_timer: asyncio.TimerHandle | None = None
 
     @property
     def has_pipelined(self) -> bool:
         """Whether further requests wait behind the one that is being answered."""
-        return bool(self.pipeline)
+        return bool(self.pipeline or self._held)
 
     # -- asyncio.Protocol
 
@@ -90,7 +96,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Part of asyncio.Protocol."""
         if self.discarding:
             return
-        if self.pipeline:
+        if self.pipeline or self._may_switch:
             self._hold(data)
             return
         if self.timeout_keep_alive_task is not None:
@@ -114,8 +120,8 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._head_timer = self.loop.call_later(self.head_timeout, self._too_slow)
 
     def _hold(self, data: bytes) -> None:
-        """Requests wait already: keep a little of what comes, unparsed, and read on, as only reading shows that the
-        client left."""
+        """Requests wait, or a handshake does: keep a little of what comes, unparsed, and read on, as only reading shows
+        that the client left."""
         self._held += data
         if len(self._held) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
@@ -126,16 +132,21 @@ class GatewayProtocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
                 data = data[upgrade.args[0] :]
+                if may_switch(self.scope, self.headers):
+                    self._may_switch = True
+                    self.scope["fluxgate.switch"] = cast("GatewayCycle", self.cycle).switch  # type: ignore[typeddict-unknown-key]
+                    self._hold(data)
+                    return
                 self._ignore_upgrade()
             else:
                 return
 
     def _ignore_upgrade(self) -> None:
-        """llhttp stops at the head of a request with `Upgrade`. We don't switch (RFC 9110 §7.8): read on with a parser
+        """llhttp stops at the head of a request with `Upgrade`. Nobody switched (RFC 9110 §7.8): read on with a parser
         that knows of its body and of nothing else."""
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        framing = _framing(self.headers)
+        framing = framing_fields(self.headers)
         if framing:
             self._skip_head = True
             self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
@@ -287,7 +298,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The end of a request."""
         self._unproductive = 0
-        if self.parser.should_upgrade() and _framing(self.headers):
+        if self.parser.should_upgrade() and framing_fields(self.headers):
             return  # llhttp only thinks so: the body follows, see `_ignore_upgrade`
         self._in_head = True
         cycle = self.cycle
@@ -309,31 +320,59 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-            if not self.pipeline:
-                self.flow.resume_reading()
-                if self._held:
-                    held, self._held = self._held, b""
-                    self.data_received(held)
+            if not self.pipeline and not self._may_switch:
+                self._read_held()
         elif self.refusal is not None:
             self._give(self.refusal)
+        elif self._may_switch:
+            self._may_switch = False
+            self._ignore_upgrade()
+            self._wait_for_next()
+            self._read_held()
         else:
-            self.flow.resume_reading()
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._wait_for_next()
+
+    def _wait_for_next(self) -> None:
+        self.flow.resume_reading()
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _read_held(self) -> None:
+        self.flow.resume_reading()
+        if self._held:
+            held, self._held = self._held, b""
+            self.data_received(held)
+
+    # -- the end of HTTP on this connection
+
+    def hand_over(self, protocol: SwitchedProtocol) -> None:
+        """After a 101: the connection is `protocol`'s, and so is what came behind the handshake."""
+        self._unset_keepalive_if_required()
+        self._stop_head_timer()
+        held, self._held = self._held, b""
+        self.flow.resume_reading()
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        if held:
+            protocol.data_received(held)
+        if self._ending:
+            protocol.shutdown()
+
+    def take_back(self) -> None:
+        """The protocol that had the connection is done with it, so it is over."""
+        self.transport.abort()
+        self.connection_lost(None)
 
     def shutdown(self) -> None:
         """The server ends: close when idle, else after the answer that is under way."""
-        if self.running is None or self.running.response_complete:
+        self._ending = True
+        running = self.running
+        if running is None or running.response_complete:
             self.transport.close()
+        elif running.switched is not None:
+            running.switched.shutdown()
         else:
-            self.running.keep_alive = False
-
-
-def _framing(headers: RawHeaders) -> bytes:
-    """The fields that say where a body ends."""
-    return b"".join(b"%b: %b\r\n" % field for field in headers if field[0] in {b"content-length", b"transfer-encoding"})
+            running.keep_alive = False
 
 
 def _too_large() -> RefusedError:

@@ -16,6 +16,7 @@ from fluxgate.proxy import route
 from fluxgate.proxy.route import Upstream
 ProxyRoute = functools.partial(route.ProxyRoute, policy=PUBLIC)
 StreamRoute = functools.partial(plugin.StreamRoute, policy=PUBLIC)
+WebSocketRoute = functools.partial(route.WebSocketRoute, policy=PUBLIC)
 GET = frozenset({"GET"})
 @get("/ping", sync_to_thread=False, policy=PUBLIC)
 def ping() -> str:
@@ -56,6 +57,7 @@ class Failure(NamedTuple):
 
 UI = "ui=StaticUI(policy=PUBLIC, directory=Path(__file__).parent / 'ui', paths=('/NAME-ui',))"
 NO_PROXY = 'ProxyRoute(methods=GET, path="/a", upstream="up", upstream_path="/a")'
+SOCKET = 'WebSocketRoute(path="/a", upstream="up", upstream_path="/a", {})'
 UPSTREAM = 'upstreams=(Upstream(name="up", url="http://127.0.0.1:9"),)'
 LIFESPAN = """
 @contextlib.asynccontextmanager
@@ -130,6 +132,29 @@ AT_LOADING = {
     ),
     "upstream-unknown": Failure(
         declaring(f"proxy_routes=({NO_PROXY},)"), "declaration", "no upstream 'up' is declared (there are: none)"
+    ),
+    "websocket-upstream-unknown": Failure(
+        declaring(f"websockets=({SOCKET.format('')},)"), "declaration", "no upstream 'up' is declared (there are: none)"
+    ),
+    "websocket-origin": Failure(
+        declaring(f"{UPSTREAM}, websockets=({SOCKET.format('origins=frozenset({chr(120)})')},)"),
+        "declaration",
+        "'x' is not an origin",
+    ),
+    "websocket-origins-a-word": Failure(
+        declaring(f"{UPSTREAM}, websockets=({SOCKET.format('origins=chr(120)')},)"),
+        "declaration",
+        "PluginSpec.websockets[0].origins: must be a frozenset",
+    ),
+    "websocket-never-idle": Failure(
+        declaring(f"{UPSTREAM}, websockets=({SOCKET.format('idle_timeout=0')},)"),
+        "declaration",
+        "WebSocket route /a: idle_timeout must be more than 0",
+    ),
+    "websocket-twice": Failure(
+        declaring(f"{UPSTREAM}, websockets=({SOCKET.format('')},) * 2"),
+        "routes",
+        "WEBSOCKET /api/NAME/a is already served",
     ),
     "upstream-twice": Failure(
         declaring(f"upstreams=({UPSTREAM.partition('(')[2].rstrip(',)')}),) * 2"), "declaration", "declared twice"

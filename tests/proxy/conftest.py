@@ -1,4 +1,5 @@
-"""One gateway process and one scripted upstream for all proxy tests of a run (each xdist worker has its own)."""
+"""One gateway process, one scripted upstream and one WebSocket server for all proxy tests of a run (each xdist worker
+has its own)."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.gateway import GatewayProcess
 from tests.support.rawpeer import RawUpstream, unanswering_port
+from tests.support.websocket_server import WebSocketServer
 
 _numbers = itertools.count()
 
@@ -21,8 +23,14 @@ def upstream() -> Iterator[RawUpstream]:
 
 
 @pytest.fixture(scope="session")
-def gateway(upstream: RawUpstream) -> Iterator[GatewayProcess]:
-    with unanswering_port() as unanswering, GatewayProcess(upstream.url, unanswering) as process:
+def sockets() -> Iterator[WebSocketServer]:
+    with WebSocketServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gateway(upstream: RawUpstream, sockets: WebSocketServer) -> Iterator[GatewayProcess]:
+    with unanswering_port() as unanswering, GatewayProcess(upstream.url, unanswering, sockets.url) as process:
         yield process
 
 

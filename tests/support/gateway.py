@@ -47,11 +47,16 @@ class Arguments(msgspec.Struct, frozen=True):
 class GatewayProcess:
     """A running gateway; its log is a file. Leaving the context ends it with SIGTERM and expects exit code 0."""
 
-    def __init__(self, raw: str = "", unanswering: int = 0, **settings: object) -> None:
+    def __init__(self, raw: str = "", unanswering: int = 0, sockets: str = "", **settings: object) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fluxgate-test-")
         refusing = f"http://127.0.0.1:{refusing_port()}"
         arguments = Arguments(
-            Addresses(raw or refusing, refusing, f"http://127.0.0.1:{unanswering}" if unanswering else refusing),
+            Addresses(
+                raw or refusing,
+                refusing,
+                f"http://127.0.0.1:{unanswering}" if unanswering else refusing,
+                sockets or refusing,
+            ),
             {"trusted_proxies": [f"{TRUSTED}/32"], "max_header_bytes": MAX_HEAD, "shutdown_timeout": 5, **settings},
             self._folder.name,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from functools import partial
+from typing import Any
 
 import msgspec
 from litestar import get, post
@@ -19,14 +20,17 @@ POST = frozenset({"POST"})
 GB = 10**9
 
 ProxyRoute = partial(route.ProxyRoute, policy=PUBLIC)
+WebSocketRoute = partial(route.WebSocketRoute, policy=PUBLIC)
 
 
 class Addresses(msgspec.Struct, frozen=True):
-    """Where upstreams are: `raw` is scripted, nobody listens at `refusing`, `unanswering` takes no connection."""
+    """Where upstreams are: `raw` is scripted, nobody listens at `refusing`, `unanswering` takes no connection,
+    `sockets` is a WebSocket server."""
 
     raw: str
     refusing: str
     unanswering: str
+    sockets: str
 
 
 class Seen(msgspec.Struct):
@@ -99,6 +103,7 @@ def spec(addresses: Addresses) -> PluginSpec:
         Upstream(name="small", url=raw, max_connections=2, pool_timeout=0.3),
         Upstream(name="contended", url=raw, max_connections=3, pool_timeout=5),
         Upstream(name="single", url=raw, max_connections=1, keepalive=0.5),
+        Upstream(name="sockets", url=addresses.sockets, max_connections=1),
         Upstream(name="refusing", url=addresses.refusing),
         Upstream(name="nowhere", url="http://host.invalid:9", connect_timeout=3),
         Upstream(name="unanswering", url=addresses.unanswering, connect_timeout=0.3),
@@ -190,10 +195,51 @@ def spec(addresses: Addresses) -> PluginSpec:
             upstream_path="/tree/{rest:path}",
         ),
     )
+
+    def socket(
+        prefix: str,
+        upstream: str = "raw",
+        *,
+        origins: frozenset[str] = frozenset(),
+        require_origin: bool = False,
+        headers: HeaderPolicy = HeaderPolicy(),  # noqa: B008 - frozen
+        idle_timeout: float = 60,
+        handshake_timeout: float | None = None,
+        max_connections: int = 2000,
+    ) -> Any:
+        return WebSocketRoute(
+            path=f"/{prefix}/{{key}}",
+            upstream=upstream,
+            upstream_path=f"/{prefix}/{{key}}",
+            origins=origins,
+            require_origin=require_origin,
+            headers=headers,
+            idle_timeout=idle_timeout,
+            handshake_timeout=handshake_timeout,
+            max_connections=max_connections,
+        )
+
+    sockets = (
+        socket("ws", "sockets"),
+        socket("ws-raw"),
+        socket("ws-partners", origins=frozenset({"https://shop.example", "http://shop.example:8080"})),
+        socket("ws-any", origins=frozenset({"*"})),
+        socket("ws-browsers", require_origin=True),
+        socket("ws-credentials", headers=HeaderPolicy(credentials="forward")),
+        socket("ws-plain", headers=HeaderPolicy(drop_request=frozenset({"Sec-WebSocket-Extensions"}))),
+        socket("ws-idle", idle_timeout=0.6),
+        socket("ws-few", "sockets", max_connections=2),
+        socket("ws-impatient", handshake_timeout=0.3),
+        socket("ws-refusing", "refusing"),
+        socket("ws-unanswering", "unanswering"),
+        socket("ws-down", "down"),
+        socket("once"),
+    )
     return PluginSpec(
         title="Proxy tests",
         version="1",
         upstreams=upstreams,
         proxy_routes=routes,
+        websockets=sockets,
         handlers=(release, captured, hello, fails),
     )
