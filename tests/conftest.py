@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hypothesis
 import pytest
 
 from tests.support.databases import database, database_url, migrated_url, sqlite_template
@@ -22,8 +21,3 @@ __all__ = [
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-# A busy machine is no finding.
-hypothesis.settings.register_profile("fluxgate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("fluxgate")
