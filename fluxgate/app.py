@@ -21,7 +21,7 @@ import msgspec
 from fluxgate import __version__
 from fluxgate.answer import Answer, break_off, send_json
 from fluxgate.assembly import assemble
-from fluxgate.audit import AuditTrail
+from fluxgate.audit import AuditTrail, audit_route
 from fluxgate.auth import Authenticator
 from fluxgate.browser import Browser
 from fluxgate.edge import check_edge, request_id_of
@@ -66,12 +66,12 @@ class Gateway:
 
     def __init__(self, settings: Settings, records: Iterable[PluginRecord], timing: Timing | None = None) -> None:
         self.settings = settings
+        self.store = Store(settings)
         ordered = order(records)
         assembly = assemble(ordered, settings, self._own_routes())
         self.table = assembly.table
         self.litestar = assembly.litestar
         # Assembling may have quarantined some that others require.
-        self.store = Store(settings)
         self.host = PluginHost(settings, order(ordered), assembly.pools, self.store, timing)
         self.health = Health(self.host)
         self.on_stopped: Callable[[], None] = lambda: None
@@ -79,7 +79,7 @@ class Gateway:
         self._records = self.host.by_name
         self.auth = Authenticator(settings.auth, self.store)
         self.limits = Limits(settings.limits)
-        self.audit = AuditTrail(settings.audit, self.store)
+        self.audit = AuditTrail(settings, self.store)
         self.telemetry = Telemetry(settings.telemetry, settings.gateway.log_format)
         self._browser = Browser(settings.browser)
         self._guard = Guard(self.auth, self.limits, self.audit)
@@ -105,6 +105,7 @@ class Gateway:
         """Start every plugin. Raises PluginError under `strict` if one is in quarantine."""
         await self.telemetry.start()
         await self.store.start()
+        await self.audit.start()
         await self.host.start()
         if self.settings.gateway.strict:
             try:
@@ -118,6 +119,7 @@ class Gateway:
         """Stop every plugin."""
         self.health.state = "stopping"
         await self.host.stop()
+        await self.audit.stop()
         await self.store.stop()
         await self.telemetry.stop()
         self.on_stopped()
@@ -223,7 +225,7 @@ class Gateway:
     # -- the gateway's own routes
 
     def _own_routes(self) -> list[Route]:
-        return [
+        own = [
             Route(
                 plugin="",
                 kind="gateway",
@@ -243,6 +245,7 @@ class Gateway:
                 ("/-/openapi.json", self._openapi, "This API as OpenAPI 3.1", PUBLIC),
             )
         ]
+        return [*own, audit_route(self.store)]
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
         plugins = {record.name: record.prefix for record in self.host.records}

@@ -8,6 +8,7 @@ keeps its connection for ever: on SQLite with the write lock, and with a thread 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Coroutine
 from pathlib import Path
@@ -293,7 +294,8 @@ class SafePostgresTransaction(PostgresTransaction):
         try:
             await self.rollback()  # type: ignore[no-untyped-call]
         except Exception:  # noqa: BLE001 - whatever is wrong with it, it is of no more use
-            self.connection.terminate()
+            with contextlib.suppress(asyncpg.InterfaceError):  # lost, and the pool knows
+                self.connection.terminate()
         await self._give_back()
 
     async def _give_back(self) -> None:

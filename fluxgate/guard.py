@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxgate.errors import ProblemError
 from fluxgate.policy import authorize
+from fluxgate.principal import ANONYMOUS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,10 +37,16 @@ class Guard:
 
     async def pass_on(self, route: Route, scope: Scope, receive: Receive, answer: Answer, serve: Serve) -> None:
         """Let the request through to `serve`, once all that is asked of it holds."""
-        principal = await self._auth.identify(scope)
-        scope["fluxgate.principal"] = principal
-        if (asking := authorize(route.policy, principal, scope)) is not None:
-            await asking
+        principal = ANONYMOUS
+        try:
+            principal = await self._auth.identify(scope)
+            scope["fluxgate.principal"] = principal
+            if (asking := authorize(route.policy, principal, scope)) is not None:
+                await asking
+        except ProblemError as error:
+            if route.action:
+                self._audit.denied(route, principal, scope, error)
+            raise
         await self._limits.take(route, principal, scope, answer)
         with self._limits.running(route):
             if route.action:

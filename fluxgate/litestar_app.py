@@ -15,6 +15,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.response import Response
 
 from fluxgate import __version__
+from fluxgate.audit_notes import AuditNotes, audit_notes
 from fluxgate.errors import (
     PROBLEM_TYPE,
     BadRequestError,
@@ -71,7 +72,10 @@ def build_litestar(routers: Iterable[Router]) -> Litestar:
         openapi_config=OpenAPIConfig(title="Fluxgate", version=__version__, path="/-/schema", render_plugins=[]),
         exception_handlers={ProblemError: _problem, HTTPException: _http_exception, Exception: _unexpected},
         request_class=GatewayRequest,
-        dependencies={"principal": Provide(_principal, sync_to_thread=False)},
+        dependencies={
+            "principal": Provide(_principal, sync_to_thread=False),
+            "audit": Provide(_audit, sync_to_thread=False),
+        },
         request_max_body_size=MAX_HANDLER_BODY,
         logging_config=None,
         debug=False,
@@ -87,8 +91,16 @@ def _principal(request: Request[Any, Any, Any]) -> Principal:
     return principal
 
 
+def _audit(request: Request[Any, Any, Any]) -> AuditNotes:
+    """`audit: NamedDependency[AuditNotes]` in a handler: what it adds to the record of the change it makes."""
+    scope: Any = request.scope
+    return audit_notes(scope)
+
+
 def _problem(request: Request[Any, Any, Any], error: ProblemError) -> Response[bytes]:
-    request_id: Any = request.scope.get("fluxgate.request_id")
+    scope: Any = request.scope
+    scope["fluxgate.problem_code"] = error.problem_code
+    request_id: Any = scope.get("fluxgate.request_id")
     return Response(
         error.body(request_id),
         status_code=error.problem_status,

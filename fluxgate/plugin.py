@@ -16,6 +16,7 @@ import click
 import httpx
 import msgspec
 
+from fluxgate.audit_notes import AuditNotes, audit_notes
 from fluxgate.db import Database
 from fluxgate.errors import ProblemError
 from fluxgate.policy import AUTHENTICATED, PUBLIC, Check, Policy, Require
@@ -27,6 +28,7 @@ from fluxgate.types import ASGIApp, Scope
 __all__ = [
     "AUTHENTICATED",
     "PUBLIC",
+    "AuditNotes",
     "Body",
     "Check",
     "CheckResult",
@@ -42,6 +44,7 @@ __all__ = [
     "RouteOptions",
     "StaticUI",
     "StreamRoute",
+    "audit_notes",
 ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from fluxgate import __version__
+from fluxgate.cli.audit import audit
 from fluxgate.cli.init import init
 from fluxgate.cli.inspect import check, openapi, plugins, routes
 from fluxgate.cli.migrate import migrate
@@ -80,7 +81,7 @@ def cli(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-for command in (run, init, check, plugins, routes, migrate, openapi):
+for command in (run, init, check, plugins, routes, migrate, openapi, audit):
     cli.add_command(command)
 
 

@@ -36,6 +36,7 @@ from fluxgate.migrations import migrate
 
 T = TypeVar("T")
 PRINTING = "fluxgate_printing.piccolo_app"
+GATEWAY = "fluxgate.piccolo_app"
 
 
 class PostgresServer:
@@ -221,7 +222,7 @@ def fresh_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def migrated_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A database with the printing plugin's schema and no rows."""
-    name = postgres_server.create(postgres_server.template((PRINTING,)))
+    """A database with the gateway's and the printing plugin's schema and no rows."""
+    name = postgres_server.create(postgres_server.template((GATEWAY, PRINTING)))
     yield postgres_server.url_of(name)
     postgres_server.drop(name)

@@ -15,6 +15,7 @@ from fluxgate_printing.views import VIEWS, ActivePrintJob, PrintJobHistory, Prin
 
 from fluxgate.db import Database, UniqueViolationError
 from fluxgate.migrations import drift, migrate
+from tests.support.postgres import GATEWAY, PRINTING
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +70,9 @@ async def test_the_indexes_are_there(database: Database) -> None:
 
 async def test_postgres_has_the_functions(migrated_postgres_url: str) -> None:
     database = Database.from_url(migrated_postgres_url)
-    rows = await database.fetch("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+    rows = await database.fetch(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'audit%'"
+    )
     assert {row["proname"] for row in rows} == {
         "update_print_job_status",
         "calculate_print_time",
@@ -196,7 +199,7 @@ async def test_views_cannot_be_written_to(jobs: JobRepository) -> None:
 
 async def test_backwards_takes_everything_away(database: Database) -> None:
     await database.stop()
-    await migrate(database, ["fluxgate_printing.piccolo_app"], "backwards")
+    await migrate(database, [GATEWAY, PRINTING], "backwards")
     sql = (
         "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
         if database.dialect == "sqlite"
@@ -204,7 +207,7 @@ async def test_backwards_takes_everything_away(database: Database) -> None:
         " UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
     )
     assert {row["name"] for row in await database.fetch(sql)} <= {"migration", "migration_id_seq", "migration_pkey"}
-    await migrate(database, ["fluxgate_printing.piccolo_app"])
+    await migrate(database, [PRINTING])
     assert await database.fetch("SELECT * FROM print_job_stats_by_project") == []
 
 

@@ -1,0 +1,75 @@
+"""`GET /-/audit` over a real connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from fluxgate.testing import plugin_record, serving_gateway
+from tests.audit.test_trail import SPEC
+from tests.support.printing_gateway import problem, wait_for
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with (
+        serving_gateway(plugin_record(SPEC, "t")) as gateway,
+        httpx.Client(base_url=gateway.url, trust_env=False) as client,
+    ):
+        for number in range(7):
+            client.post(f"/api/t/things/{number}")
+        client.delete("/api/t/things/x")
+        client.post("/api/t/hidden")
+        wait_for(lambda: not client.get("/-/audit?result=unfinished").json()["items"])
+        yield client
+
+
+def test_pages_hold_everything_once(client: httpx.Client) -> None:
+    seen: list[int] = []
+    before = 0
+    while True:
+        page = client.get("/-/audit", params={"limit": 2, "before": before}).json()
+        seen += [item["seq"] for item in page["items"]]
+        before = page["next"]
+        if before is None:
+            break
+    assert len(seen) == len(set(seen)) == 9
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_a_change_and_its_outcome_are_one(client: httpx.Client) -> None:
+    [item] = client.get("/-/audit?action=t.remove").json()["items"]
+    assert (item["result"], item["status"], item["code"], item["target"]) == ("rejected", 409, "IN_USE", "x")
+    assert item["params"] == {"name": "x"}
+    assert item["finished_at"] >= item["at"]
+    [denied] = client.get("/-/audit?result=denied").json()["items"]
+    assert (denied["action"], denied["status"], denied["finished_at"]) == ("t.hidden", 404, denied["at"])
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "field"),
+    [
+        ("limit=0", 400, "limit"),
+        ("limit=501", 400, "limit"),
+        ("limit=x", 400, "limit"),
+        ("before=-1", 400, "before"),
+        ("since=yesterday", 422, "since"),
+        ("result=good", 400, "result"),
+        ("more=1", 400, "more"),
+        ("limit=1&limit=2", 400, "limit"),
+    ],
+)
+def test_a_wrong_query_names_its_field(client: httpx.Client, query: str, status: int, field: str) -> None:
+    problem(client.get(f"/-/audit?{query}"), status, "INVALID_REQUEST", field)
+
+
+@pytest.mark.parametrize("value", ["%00", "%ff", "%F0%9F%98%80", "%25", "'", "{}"])
+def test_any_text_is_looked_for(client: httpx.Client, value: str) -> None:
+    assert client.get(f"/-/audit?principal={value}&action={value}*").json()["items"] == []
+
+
+def test_it_is_for_admins_and_documented(client: httpx.Client) -> None:
+    operation = client.get("/-/openapi.json").json()["paths"]["/-/audit"]["get"]
+    assert {parameter["name"] for parameter in operation["parameters"]} >= {"since", "principal", "before"}
