@@ -22,7 +22,7 @@ from fluxgate import __version__
 from fluxgate.answer import Answer, break_off, send_json
 from fluxgate.assembly import assemble
 from fluxgate.audit import AuditTrail
-from fluxgate.auth import Authenticator
+from fluxgate.auth import Authenticator, refuse_exposure
 from fluxgate.browser import Browser
 from fluxgate.edge import check_edge, request_id_of
 from fluxgate.errors import MethodNotAllowedError, PluginError, ProblemError, UnavailableError
@@ -66,18 +66,18 @@ class Gateway:
 
     def __init__(self, settings: Settings, records: Iterable[PluginRecord], timing: Timing | None = None) -> None:
         self.settings = settings
+        self.store = Store(settings)
+        self.auth = Authenticator(settings, self.store)
         ordered = order(records)
         assembly = assemble(ordered, settings, self._own_routes())
         self.table = assembly.table
         self.litestar = assembly.litestar
         # Assembling may have quarantined some that others require.
-        self.store = Store(settings)
         self.host = PluginHost(settings, order(ordered), assembly.pools, self.store, timing)
-        self.health = Health(self.host)
+        self.health = Health(self.host, self.auth.access)
         self.on_stopped: Callable[[], None] = lambda: None
         """Called once all plugins have stopped, or were given up."""
         self._records = self.host.by_name
-        self.auth = Authenticator(settings.auth, self.store)
         self.limits = Limits(settings.limits)
         self.audit = AuditTrail(settings.audit, self.store)
         self.telemetry = Telemetry(settings.telemetry, settings.gateway.log_format)
@@ -105,6 +105,7 @@ class Gateway:
         """Start every plugin. Raises PluginError under `strict` if one is in quarantine."""
         await self.telemetry.start()
         await self.store.start()
+        await self.auth.start()
         await self.host.start()
         if self.settings.gateway.strict:
             try:
@@ -118,6 +119,7 @@ class Gateway:
         """Stop every plugin."""
         self.health.state = "stopping"
         await self.host.stop()
+        await self.auth.stop()
         await self.store.stop()
         await self.telemetry.stop()
         self.on_stopped()
@@ -266,7 +268,12 @@ class Gateway:
 
 
 def create_app(settings: Settings, environ: Mapping[str, str] = os.environ, *, timing: Timing | None = None) -> Gateway:
-    """Load the enabled plugins and build the gateway. Raises PluginError under `strict` if one fails already."""
+    """Load the enabled plugins and build the gateway.
+
+    Raises PluginError under `strict` if one fails already; SettingsError for a gateway that other machines could do
+    everything with, unless `auth.insecure` says that they may.
+    """
+    refuse_exposure(settings)
     records: list[PluginRecord] = []
     for record, entry_point in discover(settings.gateway.enabled, installed()):
         if record.quarantine is None and entry_point is not None:

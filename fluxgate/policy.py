@@ -70,6 +70,7 @@ def authorize(policy: Policy, principal: Principal, scope: Scope) -> Awaitable[N
         raise ForbiddenError(
             f"This needs the scope {' and '.join(sorted(policy.scopes))}." if policy.scopes else _FORBIDDEN,
             code="INSUFFICIENT_SCOPE",
+            headers=((b"www-authenticate", b'Bearer realm="fluxgate", error="insufficient_scope"'),),
         )
     if isinstance(policy, Require):
         if policy.roles and ADMIN not in principal.roles and not policy.roles & principal.roles:
