@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
@@ -156,9 +155,7 @@ class Gateway:
             answer.fields = self._browser.fields(scope, route)
             scope["fluxgate.route"] = route
             scope["fluxgate.params"] = match.params
-            scope["path_params"] = (
-                {name: unquote(value.decode("ascii")) for name, value in match.params.items()} if match.params else {}
-            )
+            scope["path_params"] = match.path_params
             answer.dated = route.kind not in _FORWARDED
             if route.plugin:
                 self._gate(route, scope)
@@ -225,7 +222,7 @@ class Gateway:
     # -- the gateway's own routes
 
     def _own_routes(self) -> list[Route]:
-        return [
+        own = [
             Route(
                 plugin="",
                 kind="gateway",
@@ -245,6 +242,10 @@ class Gateway:
                 ("/-/openapi.json", self._openapi, "This API as OpenAPI 3.1", PUBLIC),
             )
         ]
+        return own + self.auth.routes(self._match)
+
+    def _match(self, method: str, raw_path: bytes) -> Match:
+        return self.table.resolve(method, raw_path)
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
         plugins = {record.name: record.prefix for record in self.host.records}

@@ -310,7 +310,7 @@ def test_help_with_a_broken_plugin_and_with_a_broken_file(site: Site) -> None:
     site.install("broken", "raise RuntimeError('no way')\n")
     shown = site.fluxgate("--help")
     assert (shown.returncode, shown.stderr) == (0, "")
-    for command in ("run", "init", "check", "plugins", "routes", "migrate", "openapi", "rich"):
+    for command in ("run", "init", "check", "plugins", "routes", "keys", "migrate", "openapi", "rich"):
         assert re.search(rf"^  {command} ", shown.stdout, re.MULTILINE), shown.stdout
     assert re.search(r"^  broken +\(can't be loaded: RuntimeError: no way", shown.stdout, re.MULTILINE)
     assert "healthy" not in shown.stdout  # has no commands
