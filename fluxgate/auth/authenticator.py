@@ -105,15 +105,14 @@ class Authenticator:
             found = presented(scope, link, secure=secure)
             return ANONYMOUS if found is None else await self._principal(found, scope)
         except ProblemError as problem:
-            route = scope.get("fluxgate.route")
-            if self.access != "asked" or route is None or not isinstance(route.policy, Public):
+            if self.access != "asked" or not isinstance(scope["fluxgate.route"].policy, Public):
                 raise
             scope["fluxgate.refused"] = problem
             return ANONYMOUS
 
     def is_secure(self, scope: Scope) -> bool:
         """Whether the client speaks https, to us or to a proxy that is trusted."""
-        return self._https or forwarded_scheme(scope, self._trusted) in {"https", "wss"}
+        return self._https or forwarded_scheme(scope, self._trusted) == "https"
 
     async def _principal(self, found: Presented, scope: Scope) -> Principal:
         digest = sha256(found.value).digest()
@@ -167,19 +166,18 @@ class Authenticator:
         return await self._keyring.verify(text, digest)
 
     async def _link(self, scope: Scope, text: bytes, digest: bytes) -> Principal:
-        method = scope["method"] if scope["type"] == "http" else ""
-        claims = self._links.check(text, method, scope["raw_path"], scope["query_string"])
+        if scope["fluxgate.route"].kind == "websocket":
+            raise rejected("it isn't good for a WebSocket")
+        claims = self._links.check(text, scope["method"], scope["raw_path"], scope["query_string"])
         if claims.key_id:
             await self._keyring.check_valid(claims.key_id)
         return claims.principal
 
     def _check_csrf(self, session: LiveSession, scope: Scope) -> None:
-        """Raise ForbiddenError for a change, or a WebSocket, that isn't asked for by a page of the gateway's own."""
-        if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+        """Raise ForbiddenError for a change that isn't asked for by a page of the gateway's own."""
+        if scope["method"] in SAFE_METHODS:
             return
         self._surroundings.check_origin(scope)
-        if scope["type"] != "http":
-            return  # a WebSocket's handshake can't carry the field
         sent = [value for name, value in scope["headers"] if name == CSRF_FIELD]
         if len(sent) != 1 or not compare_digest(sent[0], session.csrf.encode("ascii")):
             raise ForbiddenError("Load the page again, and then try again.", code="CSRF_FAILED", field="x-csrf-token")

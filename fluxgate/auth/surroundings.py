@@ -46,8 +46,8 @@ class Surroundings:
         self._origins = {_origin(origin) for origin in origins} - {""}
 
     def check_open(self, scope: Scope) -> None:
-        """For a gateway that asks nobody who they are. Raises ForbiddenError for a foreign Host, and for a change (or
-        a WebSocket) that a foreign page asks for."""
+        """For a gateway that asks nobody who they are. Raises ForbiddenError for a foreign Host, and for a change that
+        a foreign page asks for."""
         for name, value in scope["headers"]:
             if name == b"host":
                 if value not in self._known:
@@ -56,9 +56,11 @@ class Surroundings:
         self.check_origin(scope, local=True)
 
     def check_origin(self, scope: Scope, *, local: bool = False) -> None:
-        """Raise ForbiddenError if the request changes something, or opens a WebSocket, on behalf of a foreign page.
-        `local`: pages of this very machine aren't foreign."""
-        if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+        """Raise ForbiddenError if the request changes something on behalf of a foreign page.
+
+        `local`: pages of this very machine aren't foreign. Who may open a WebSocket its route says.
+        """
+        if scope["method"] in SAFE_METHODS:
             return
         origin = site = host = b""
         for name, value in scope["headers"]:
