@@ -170,7 +170,7 @@ class Authenticator:
             raise rejected("it isn't good for a WebSocket")
         claims = self._links.check(text, scope["method"], scope["raw_path"], scope["query_string"])
         if claims.key_id:
-            await self._keyring.check_valid(claims.key_id)
+            await self._keyring.check_valid(claims.key_id, asked_lately=True)
         return claims.principal
 
     def _check_csrf(self, session: LiveSession, scope: Scope) -> None:

@@ -72,10 +72,12 @@ class Keyring:
         self._used[record.id] = datetime.now(UTC)
         return principal
 
-    async def check_valid(self, key_id: str) -> None:
-        """Raise UnauthenticatedError if the key, with which a session or a link was made, is no longer good."""
-        now = time.monotonic()
-        if self._valid.get(key_id, 0.0) > now:
+    async def check_valid(self, key_id: str, *, asked_lately: bool = False) -> None:
+        """Raise UnauthenticatedError if the key, with which a session or a link was made, is no longer good.
+
+        `asked_lately`: what was read within the cache's time will do.
+        """
+        if asked_lately and self._valid.get(key_id, 0.0) > time.monotonic():
             return
         forgotten = self._forgotten
         record = await self._store_now().find(key_id)
