@@ -25,8 +25,9 @@ __all__ = [
     "SignedOutView",
 ]
 
-Name = Annotated[str, Meta(pattern=r"^[^\s,\x00-\x1f\x7f]{1,100}$", description="No spaces, no commas.")]
-TEN_YEARS = 315_360_000
+Name = Annotated[str, Meta(pattern=r"^[^\s,\x00-\x1f\x7f]{1,100}$(?!\n)", description="No spaces, no commas.")]
+# `$(?!\n)`: Python's `$` alone would let a line end stand behind it.
+Seconds = Annotated[float, Meta(ge=1, le=315_360_000, description="Seconds.")]
 
 
 class MeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,14 +84,14 @@ class SignedOutView(msgspec.Struct, frozen=True):
 
 class KeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key to be made. `subject`: the id of whoever calls with it; if not set, the key's own. `scopes`: null is no
-    restriction. `expires_in`: seconds; null is never."""
+    restriction. `expires_in`: null is never."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
-    subject: Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,255}$")] | None = None
+    name: Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,100}$(?!\n)")]
+    subject: Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,255}$(?!\n)")] | None = None
     roles: frozenset[Name] = frozenset()
     groups: frozenset[Name] = frozenset()
     scopes: frozenset[Name] | None = None
-    expires_in: Annotated[int, Meta(ge=1, le=TEN_YEARS)] | None = None
+    expires_in: Seconds | None = None
 
     def __post_init__(self) -> None:
         if self.subject is not None and (self.subject.startswith(KEY_ID_PREFIX) or self.subject == LOCAL.id):
@@ -153,10 +154,10 @@ class KeyCreated(msgspec.Struct, frozen=True, kw_only=True):
 
 class LinkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A link to be signed. `path`: path and query on this gateway, percent-encoded as they will be asked for;
-    `expires_in`: seconds."""
+    `expires_in`: at most `auth.links.max_age`."""
 
-    path: Annotated[str, Meta(min_length=1, max_length=4096)]
-    expires_in: Annotated[int, Meta(ge=1)]
+    path: Annotated[str, Meta(max_length=4096, pattern=r"^/(?:[!-\"$-.0-~][!-\"$-~]*)?$(?!\n)")]
+    expires_in: Seconds
     method: Literal["GET", "HEAD"] = "GET"
 
 
