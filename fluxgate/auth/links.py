@@ -8,6 +8,7 @@ roles are those of when the link was made; the route's policy is asked again eac
 from __future__ import annotations
 
 import hmac
+import logging
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
@@ -17,6 +18,7 @@ import msgspec
 
 from fluxgate.auth.rejection import rejected
 from fluxgate.auth.signing import SigningSecret
+from fluxgate.errors import UnavailableError
 from fluxgate.principal import Principal
 
 __all__ = ["LinkClaims", "LinkMethod", "Links"]
@@ -25,6 +27,8 @@ LinkMethod = Literal["GET", "HEAD"]
 _PURPOSE = b"fluxgate link v1"
 _SIGNATURE = 43
 _LONGEST = 8192
+
+logger = logging.getLogger("fluxgate.auth")
 
 
 class LinkClaims(msgspec.Struct, frozen=True, array_like=True):
@@ -58,12 +62,13 @@ class Links:
         self._secret = secret
 
     def sign(self, claims: LinkClaims, path: bytes, query: bytes) -> str:
-        """The link's parameter, for a raw path and query."""
+        """The link's parameter, for a raw path and query. Raises UnavailableError where there is no secret."""
         stem = urlsafe_b64encode(msgspec.json.encode(claims)).rstrip(b"=")
         return (stem + b"." + self._signature(stem, path, query)).decode("ascii")
 
     def check(self, link: bytes, method: str, path: bytes, query: bytes) -> LinkClaims:
-        """The claims of a link that came with this request. Raises UnauthenticatedError."""
+        """The claims of a link that came with this request. Raises UnauthenticatedError; UnavailableError where there
+        is no secret."""
         stem, _, signature = link.partition(b".")
         if len(link) > _LONGEST or len(signature) != _SIGNATURE:
             raise rejected("it isn't a signed link")
@@ -83,4 +88,10 @@ class Links:
     def _signature(self, stem: bytes, path: bytes, query: bytes) -> bytes:
         # Neither path nor query can hold a zero byte, so parts can't be shifted.
         signed = b"\0".join((stem, path, query))
-        return urlsafe_b64encode(hmac.digest(self._secret.key(_PURPOSE), signed, "sha256")).rstrip(b"=")
+        try:
+            key = self._secret.key(_PURPOSE)
+        except OSError as error:
+            logger.error("the secret that signs links can't be had: %s", error)
+            message = "Links can't be signed or checked at the moment."
+            raise UnavailableError(message, code="LINKS_UNAVAILABLE") from error
+        return urlsafe_b64encode(hmac.digest(key, signed, "sha256")).rstrip(b"=")

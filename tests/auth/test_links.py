@@ -241,6 +241,17 @@ def test_a_configured_secret_makes_no_file(tmp_path: Path) -> None:
     assert "too short" not in str(caught.value)
 
 
+async def test_without_a_secret_there_are_no_links(caplog: pytest.LogCaptureFixture) -> None:
+    async with gateway() as (running, issuer):
+        (running.data_dir / "auth-secret").mkdir()
+        answer = await running.client.post(
+            LINKS, json={"path": "/api/who/me", "expires_in": 9}, headers=issuer.headers(VIEWER)
+        )
+        assert (answer.status_code, answer.json()["code"]) == (503, "LINKS_UNAVAILABLE")
+        assert str(running.data_dir) not in answer.text
+        assert "auth-secret" in caplog.text
+
+
 # -- the form of it
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from fluxgate.plugin import AUTHENTICATED, PluginSpec, StreamRoute
 from fluxgate.principal import Principal
-from fluxgate.testing import ServingGateway, TokenIssuer, serving_gateway
-from tests.support.identity import asking, who
-from tests.support.rawpeer import RawClient
+from fluxgate.proxy import Upstream, WebSocketRoute
+from fluxgate.testing import ServingGateway, TokenIssuer, plugin_record, serving_gateway
+from tests.support.identity import asking, query, who
+from tests.support.rawpeer import RawClient, refusing_port
 
 ISSUER = TokenIssuer()
 TOKEN = ISSUER.token(Principal(id="ada"), lifetime=3600)
@@ -88,3 +91,34 @@ def test_head_and_options(gateway: ServingGateway) -> None:
     assert ask(gateway, method="OPTIONS", target="/-/auth/keys")[0] == 204
     for method in ("PUT", "PATCH"):
         assert ask(gateway, f"Authorization: Bearer {TOKEN}", method=method, target="/-/auth/session")[0] == 405
+
+
+def test_a_websockets_handshake_is_somebodys_too() -> None:
+    """Whoever is let through meets an upstream that isn't there: 502."""
+    spec = PluginSpec(
+        title="Sockets",
+        version="1",
+        upstreams=(Upstream(name="up", url=f"http://127.0.0.1:{refusing_port()}"),),
+        streams=(StreamRoute(policy=AUTHENTICATED, path="/both", app=query),),
+        websockets=(WebSocketRoute(policy=AUTHENTICATED, path="/both", upstream="up", upstream_path="/"),),
+    )
+    handshake = [
+        "Upgrade: websocket",
+        "Connection: upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]
+    headers = ISSUER.headers(Principal(id="ada"))
+    with serving_gateway(plugin_record(spec, "s"), settings=asking(), issuer=ISSUER) as serving:
+        with httpx.Client(base_url=serving.url, headers=headers, trust_env=False) as client:
+            session = client.post("/-/auth/session").headers["set-cookie"].partition(";")[0]
+            link = client.post("/-/auth/links", json={"path": "/api/s/both", "expires_in": 60}).json()["url"]
+        for lines, target, status in (
+            ([], "/api/s/both", 401),
+            ([f"Authorization: Bearer {TOKEN}"], "/api/s/both", 502),
+            ([f"Cookie: {session}"], "/api/s/both", 502),
+            ([f"Cookie: {session}", "Origin: https://evil.example.org"], "/api/s/both", 403),
+            ([], link, 401),
+        ):
+            assert ask(serving, *handshake, *lines, target=target)[0] == status, (lines, target)
+        assert ask(serving, target=link) == (200, b"|link|ada")
