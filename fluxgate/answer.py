@@ -97,13 +97,14 @@ def break_off(scope: Scope) -> None:
     abort()
 
 
-async def send_json(send: Send, status: int, value: object) -> None:
-    """Answer with a value, or with JSON that is encoded already."""
+async def send_json(send: Send, status: int, value: object, fields: RawHeaders | None = None) -> None:
+    """Answer with a value, or with JSON that is encoded already; `fields`: further header fields."""
     body = value if isinstance(value, bytes) else msgspec.json.encode(value)
     headers = [
         (b"content-type", _JSON),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
+        *(fields or ()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

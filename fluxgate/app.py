@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
@@ -22,7 +21,7 @@ from fluxgate import __version__
 from fluxgate.answer import Answer, break_off, send_json
 from fluxgate.assembly import assemble
 from fluxgate.audit import AuditTrail, audit_route
-from fluxgate.auth import Authenticator
+from fluxgate.auth import Authenticator, refuse_exposure
 from fluxgate.browser import Browser
 from fluxgate.edge import check_edge, request_id_of
 from fluxgate.errors import MethodNotAllowedError, PluginError, ProblemError, UnavailableError
@@ -67,17 +66,17 @@ class Gateway:
     def __init__(self, settings: Settings, records: Iterable[PluginRecord], timing: Timing | None = None) -> None:
         self.settings = settings
         self.store = Store(settings)
+        self.auth = Authenticator(settings, self.store)
         ordered = order(records)
         assembly = assemble(ordered, settings, self._own_routes())
         self.table = assembly.table
         self.litestar = assembly.litestar
         # Assembling may have quarantined some that others require.
         self.host = PluginHost(settings, order(ordered), assembly.pools, self.store, timing)
-        self.health = Health(self.host)
+        self.health = Health(self.host, self.auth.access)
         self.on_stopped: Callable[[], None] = lambda: None
         """Called once all plugins have stopped, or were given up."""
         self._records = self.host.by_name
-        self.auth = Authenticator(settings.auth, self.store)
         self.limits = Limits(settings.limits)
         self.audit = AuditTrail(settings, self.store)
         self.telemetry = Telemetry(settings.telemetry, settings.gateway.log_format)
@@ -105,6 +104,7 @@ class Gateway:
         """Start every plugin. Raises PluginError under `strict` if one is in quarantine."""
         await self.telemetry.start()
         await self.store.start()
+        await self.auth.start()
         await self.audit.start()
         await self.host.start()
         if self.settings.gateway.strict:
@@ -120,6 +120,7 @@ class Gateway:
         self.health.state = "stopping"
         await self.host.stop()
         await self.audit.stop()
+        await self.auth.stop()
         await self.store.stop()
         await self.telemetry.stop()
         self.on_stopped()
@@ -156,9 +157,7 @@ class Gateway:
             answer.fields = self._browser.fields(scope, route)
             scope["fluxgate.route"] = route
             scope["fluxgate.params"] = match.params
-            scope["path_params"] = (
-                {name: unquote(value.decode("ascii")) for name, value in match.params.items()} if match.params else {}
-            )
+            scope["path_params"] = match.path_params
             answer.dated = route.kind not in _FORWARDED
             if route.plugin:
                 self._gate(route, scope)
@@ -245,7 +244,10 @@ class Gateway:
                 ("/-/openapi.json", self._openapi, "This API as OpenAPI 3.1", PUBLIC),
             )
         ]
-        return [*own, audit_route(self.store)]
+        return [*own, audit_route(self.store), *self.auth.routes(self._match)]
+
+    def _match(self, method: str, raw_path: bytes) -> Match:
+        return self.table.resolve(method, raw_path)
 
     async def _index(self, scope: Scope, receive: Receive, send: Send) -> None:
         plugins = {record.name: record.prefix for record in self.host.records}
@@ -269,7 +271,12 @@ class Gateway:
 
 
 def create_app(settings: Settings, environ: Mapping[str, str] = os.environ, *, timing: Timing | None = None) -> Gateway:
-    """Load the enabled plugins and build the gateway. Raises PluginError under `strict` if one fails already."""
+    """Load the enabled plugins and build the gateway.
+
+    Raises PluginError under `strict` if one fails already; SettingsError for a gateway that other machines could do
+    everything with, unless `auth.insecure` says that they may.
+    """
+    refuse_exposure(settings)
     records: list[PluginRecord] = []
     for record, entry_point in discover(settings.gateway.enabled, installed()):
         if record.quarantine is None and entry_point is not None:

@@ -141,7 +141,8 @@ class BadRequestError(ProblemError):
 
 
 class UnauthenticatedError(ProblemError):
-    """401; `error` and `description` are OAuth's (RFC 6750 §3.1), for a token that was given and isn't taken."""
+    """401; `error` is OAuth's (RFC 6750 §3.1), for a credential that was given and isn't taken; `reason` is why, for
+    the log."""
 
     status = 401
     code = "UNAUTHENTICATED"
@@ -152,7 +153,9 @@ class UnauthenticatedError(ProblemError):
         *,
         code: str | None = None,
         error: str | None = None,
+        reason: str = "",
     ) -> None:
+        self.reason = reason
         challenge = b'Bearer realm="fluxgate"' + (b', error="%b"' % error.encode("ascii") if error else b"")
         super().__init__(message, code=code, headers=((b"www-authenticate", challenge),))
 

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from fluxgate import __version__
+from fluxgate.auth import Access
 from fluxgate.plugin import HealthCheck
 from fluxgate.plugins.host import PluginHost
 from fluxgate.plugins.record import PluginRecord
@@ -66,20 +67,23 @@ class ReadyView(msgspec.Struct, frozen=True):
 
 
 class HealthView(msgspec.Struct, frozen=True):
-    """`/-/health`; the same status as ready, with every part."""
+    """`/-/health`; the same status as ready, with every part. `access`: `asked` who they are; `open` to this machine;
+    `insecure`: open to everybody."""
 
     status: Literal["ok", "degraded", "unavailable"]
     state: State
     version: str
     uptime: float
+    access: Access
     plugins: dict[str, PluginHealth]
 
 
 class Health:
     """Answers for all three; `state` is set by the gateway."""
 
-    def __init__(self, host: PluginHost) -> None:
+    def __init__(self, host: PluginHost, access: Access) -> None:
         self._host = host
+        self._access = access
         self._begun = time.monotonic()
         self.state: State = "starting"
 
@@ -112,6 +116,7 @@ class Health:
             self.state,
             __version__,
             round(time.monotonic() - self._begun, 1),
+            self._access,
             {record.name: plugin for record, plugin in zip(self._host.records, plugins, strict=True)},
         )
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from piccolo.conf.apps import AppConfig
 from piccolo.table import Table
 
-TABLES: tuple[type[Table], ...] = ()
+from fluxgate.auth.tables import TABLES as CREDENTIALS
+
+TABLES: tuple[type[Table], ...] = (*CREDENTIALS,)
 
 APP_CONFIG = AppConfig(
     app_name="fluxgate",

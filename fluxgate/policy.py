@@ -26,9 +26,11 @@ class Public(msgspec.Struct, frozen=True, tag="public"):
 
 
 class Authenticated(msgspec.Struct, frozen=True, tag="authenticated"):
-    """Anybody who is known, with no restriction of scopes other than `scopes`."""
+    """Anybody who is known, with no restriction of scopes other than `scopes`. `any_scope`: restricted callers, too,
+    whatever their scopes: for what a caller may always do, such as asking who it is."""
 
     scopes: frozenset[str] = frozenset()
+    any_scope: bool = False
 
 
 class Require(msgspec.Struct, frozen=True, kw_only=True, tag="require"):
@@ -66,10 +68,13 @@ def authorize(policy: Policy, principal: Principal, scope: Scope) -> Awaitable[N
         return None
     if principal.is_anonymous:
         raise UnauthenticatedError
+    if isinstance(policy, Authenticated) and policy.any_scope:
+        return None
     if principal.scopes is not None and not (policy.scopes and policy.scopes <= principal.scopes):
         raise ForbiddenError(
             f"This needs the scope {' and '.join(sorted(policy.scopes))}." if policy.scopes else _FORBIDDEN,
             code="INSUFFICIENT_SCOPE",
+            headers=((b"www-authenticate", b'Bearer realm="fluxgate", error="insufficient_scope"'),),
         )
     if isinstance(policy, Require):
         if policy.roles and ADMIN not in principal.roles and not policy.roles & principal.roles:

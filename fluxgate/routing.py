@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Literal
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 
@@ -69,6 +69,11 @@ class Match(msgspec.Struct, frozen=True):
 
     route: Route
     params: dict[str, bytes]
+
+    @property
+    def path_params(self) -> dict[str, str]:
+        """The parameters, decoded."""
+        return {name: unquote(value.decode("ascii")) for name, value in self.params.items()} if self.params else {}
 
 
 class _Node:

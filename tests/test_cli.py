@@ -282,7 +282,7 @@ def test_a_port_in_use_stops_the_start_before_any_plugin(site: Site) -> None:
 
 def test_a_host_that_is_not_ours(site: Site) -> None:
     for host in ("192.0.2.1", "no.such.host.invalid"):
-        refused = site.fluxgate("run", FLUXGATE_HOST=host)
+        refused = site.fluxgate("run", FLUXGATE_HOST=host, FLUXGATE_AUTH__INSECURE="true")
         assert refused.returncode == 1
         assert f"Error: can't listen on {host} port 0: " in refused.stderr
 
@@ -314,7 +314,7 @@ def test_help_with_a_broken_plugin_and_with_a_broken_file(site: Site) -> None:
     site.install("broken", "raise RuntimeError('no way')\n")
     shown = site.fluxgate("--help")
     assert (shown.returncode, shown.stderr) == (0, "")
-    for command in ("run", "init", "check", "plugins", "routes", "migrate", "openapi", "rich"):
+    for command in ("run", "init", "check", "plugins", "routes", "keys", "migrate", "openapi", "rich"):
         assert re.search(rf"^  {command} ", shown.stdout, re.MULTILINE), shown.stdout
     assert re.search(r"^  broken +\(can't be loaded: RuntimeError: no way", shown.stdout, re.MULTILINE)
     assert "healthy" not in shown.stdout  # has no commands

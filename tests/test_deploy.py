@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from fluxgate.app import create_app
+from fluxgate.auth import access_of
 from fluxgate.settings import Settings, decode_plugin_settings, load_settings
 from fluxgate.settings.environment import CONFIG_VARIABLE, variables
 from fluxgate.settings.model import Sections
@@ -132,6 +133,11 @@ def config_map_settings(tmp_path: Path) -> Settings:
     file.write_text(manifests()["ConfigMap"]["data"]["fluxgate.toml"])
     # What the Secret holds comes to the pod as DATABASE_URL.
     return load_settings(file, {**image_environment(), "DATABASE_URL": "postgresql://user:password@host/name"})
+
+
+def test_callers_are_asked_who_they_are_wherever_other_machines_get_in(tmp_path: Path) -> None:
+    for settings in (load_settings(None, image_environment()), compose_settings(), config_map_settings(tmp_path)):
+        assert access_of(settings) == "asked"
 
 
 def test_kubernetes_configures_the_gateway(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from litestar import get
+from litestar.di import NamedDependency
 
 import fluxgate.testing
 from fluxgate.errors import PluginError
 from fluxgate.hookspecs import hookimpl
-from fluxgate.plugin import PUBLIC, PluginContext, PluginSpec
-from fluxgate.testing import plugin_record, running_gateway, serving_gateway
+from fluxgate.plugin import PUBLIC, PluginContext, PluginSpec, Principal, Require
+from fluxgate.settings import GatewaySettings, Settings
+from fluxgate.testing import TokenIssuer, plugin_record, running_gateway, serving_gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +56,36 @@ def test_a_serving_gateway() -> None:
     assert diary == ["started", "stopped"]
     with pytest.raises(httpx.ConnectError):
         httpx.get(serving.url, trust_env=False)
+
+
+@get("/mine", sync_to_thread=False, policy=Require(roles=frozenset({"viewer"})))
+def mine(principal: NamedDependency[Principal]) -> str:
+    return principal.id
+
+
+async def test_as_somebody() -> None:
+    plugin = PluginSpec(title="Kit", version="1", handlers=(mine,))
+    ada = Principal(id="ada", roles=frozenset({"viewer"}))
+    async with running_gateway(plugin_record(plugin, "kit"), principal=ada) as running:
+        assert (await running.client.get("/api/kit/mine")).text == "ada"
+    issuer = TokenIssuer()
+    async with running_gateway(plugin_record(plugin, "kit"), issuer=issuer) as running:
+        assert (await running.client.get("/api/kit/mine")).status_code == 401
+        assert (await running.client.get("/api/kit/mine", headers=issuer.headers(ada))).text == "ada"
+        scoped = Principal(id="bob", roles=frozenset({"viewer"}), scopes=frozenset({"x"}))
+        assert (await running.client.get("/api/kit/mine", headers=issuer.headers(scoped))).status_code == 403
+        late = {"Authorization": f"Bearer {issuer.token(ada, lifetime=-99)}"}
+        assert (await running.client.get("/api/kit/mine", headers=late)).status_code == 401
+    with serving_gateway(plugin_record(plugin, "kit"), issuer=issuer) as serving:
+        answer = httpx.get(f"{serving.url}/api/kit/mine", headers=issuer.headers(ada), trust_env=False)
+        assert answer.text == "ada"
+
+
+async def test_with_settings_of_ones_own() -> None:
+    settings = Settings(gateway=GatewaySettings(public_url="https://gateway.example.org"))
+    async with running_gateway(plugin_record(spec([]), "kit"), settings=settings) as running:
+        assert running.gateway.settings.gateway.public_url == "https://gateway.example.org"
+        assert running.gateway.settings.gateway.data_dir == running.data_dir
 
 
 async def test_a_plugin_that_fails_is_an_error() -> None:

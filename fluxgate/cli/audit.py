@@ -17,7 +17,7 @@ from fluxgate.audit.command import command_principal
 from fluxgate.audit.reading import MOST, AuditFilter, ChangePage, ChangeView, Outcome, changes, moment
 from fluxgate.audit.verify import Verdict
 from fluxgate.audit.verify import verify as walk
-from fluxgate.cli.common import configured
+from fluxgate.cli.common import configured, table
 from fluxgate.db import Database
 from fluxgate.migrations import pending
 from fluxgate.store import PICCOLO_APP
@@ -25,6 +25,7 @@ from fluxgate.store import PICCOLO_APP
 T = TypeVar("T")
 
 EXIT_BROKEN = 1
+_HEADING = ("SEQ", "WHEN", "WHO", "ACTION", "TARGET", "RESULT", "FROM")
 
 
 class _Moment(click.ParamType[str]):
@@ -80,7 +81,7 @@ def list_(
         for item in page.items:
             click.echo(msgspec.json.encode(item))
     else:
-        _print_table([_row(item) for item in page.items])
+        table([_HEADING, *(_row(item) for item in page.items)])
     if page.next is not None:
         click.echo(f"more: --before {page.next}", err=True)
 
@@ -193,10 +194,3 @@ def _row(item: ChangeView) -> tuple[str, ...]:
         result,
         item.client or "-",
     )
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    rows = [("SEQ", "WHEN", "WHO", "ACTION", "TARGET", "RESULT", "FROM"), *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import click
+
 from fluxgate.app import Gateway, create_app
 from fluxgate.logs import configure_logging
 from fluxgate.plugins.discovery import installed
@@ -33,3 +35,10 @@ def declared_settings() -> list[PluginSection]:
         if declared is not None:
             found.append(PluginSection(name=name, title=name, type=declared.type, environment=declared.environment))
     return found
+
+
+def table(rows: list[tuple[str, ...]]) -> None:
+    """Print rows, the first of them the heading, in columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from fluxgate.app import Gateway
-from fluxgate.cli.common import assembled
+from fluxgate.cli.common import assembled, table
 from fluxgate.plugins.discovery import installed
 from fluxgate.settings import unknown_sections
 
@@ -45,7 +45,7 @@ def plugins(config: Path | None) -> None:
     # Named without being imported: what isn't enabled must not run.
     idle = sorted(installed().keys() - gateway.host.by_name.keys())
     rows += [(name, "-", "not enabled", f"/api/{name}", "") for name in idle]
-    _table(rows)
+    table(rows)
     failed = [record for record in gateway.host.records if record.quarantine is not None]
     for record in failed:
         if record.quarantine is not None:
@@ -64,7 +64,7 @@ def routes(config: Path | None) -> None:
         (",".join(sorted(route.methods)), route.template, route.plugin or "-", route.kind, route.summary)
         for route in sorted(gateway.table, key=lambda route: (route.template, sorted(route.methods)))
     ]
-    _table(rows)
+    table(rows)
 
 
 @click.command()
@@ -81,9 +81,3 @@ def openapi(config: Path | None, output: Path | None) -> None:
             output.write_bytes(text + b"\n")
         except OSError as error:
             raise click.ClickException(f"{output} can't be written: {error.strerror}") from None
-
-
-def _table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

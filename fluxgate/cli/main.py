@@ -13,6 +13,7 @@ from fluxgate import __version__
 from fluxgate.cli.audit import audit
 from fluxgate.cli.init import init
 from fluxgate.cli.inspect import check, openapi, plugins, routes
+from fluxgate.cli.keys import keys
 from fluxgate.cli.migrate import migrate
 from fluxgate.cli.run import run
 from fluxgate.errors import FluxgateError
@@ -81,7 +82,7 @@ def cli(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-for command in (run, init, check, plugins, routes, migrate, openapi, audit):
+for command in (run, init, check, plugins, routes, keys, migrate, openapi, audit):
     cli.add_command(command)
 
 

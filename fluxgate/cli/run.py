@@ -16,6 +16,7 @@ import msgspec
 
 from fluxgate import __version__
 from fluxgate.app import Gateway, create_app
+from fluxgate.auth import Access, refuse_exposure
 from fluxgate.cli.common import configured
 from fluxgate.plugins.discovery import installed
 from fluxgate.server import make_server
@@ -25,6 +26,11 @@ logger = logging.getLogger("fluxgate")
 
 EXIT_NOT_STARTED = 3
 _LEFTOVERS = 3.0
+_ACCESS: dict[Access, list[str]] = {
+    "asked": ["Callers are asked who they are (docs/authentication.md)."],
+    "open": ["Open: whoever is on this machine may do everything; no other machine gets in. [auth] changes that."],
+    "insecure": ["INSECURE: whoever reaches this address may do everything (auth.insecure)."],
+}
 
 
 @click.command()
@@ -39,6 +45,7 @@ def run(config: Path | None, strict: bool) -> None:
         if settings.gateway.strict:
             raise error
         click.echo(f"fluxgate: {error}", err=True)
+    refuse_exposure(settings)
     # Before any plugin starts: a second gateway must not touch the first one's printers and database.
     with ExitStack() as stack:
         sockets = [stack.enter_context(sock) for sock in _bind(settings.gateway)]
@@ -105,7 +112,7 @@ def _greet(gateway: Gateway, host: str, port: int) -> None:
         title = record.spec.title if record.spec else record.name
         status = record.status if record.quarantine is None else f"quarantined: {record.quarantine.reason}"
         lines.append(f"  {record.prefix}  {title} ({status})")
-    lines += ["", "Look at", f"  {base}/-/health", f"  {base}/-/openapi.json"]
+    lines += ["", *_ACCESS[gateway.auth.access], "", "Look at", f"  {base}/-/health", f"  {base}/-/openapi.json"]
     for record in gateway.host.records:
         if record.spec is not None and record.quarantine is None and record.spec.examples:
             lines += ["", "Try"]

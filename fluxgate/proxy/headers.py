@@ -4,9 +4,12 @@ nothing is joined."""
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import quote
 
 import msgspec
 
+from fluxgate.credentials import sets_own_cookie, without_own
+from fluxgate.principal import ANONYMOUS, Principal
 from fluxgate.proxy.route import HeaderPolicy
 from fluxgate.types import RawHeaders, Scope
 
@@ -59,12 +62,15 @@ _FRAMING = frozenset({b"content-length", b"content-type", b"content-encoding"})
 
 VIA = b"fluxgate"
 
+_PRINTABLE = " !#$&'()*+/:;=?@[]"
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Caller(msgspec.Struct, frozen=True):
     """Who is on the other end of the connection, as upstreams are told: address, scheme and the Host that was asked
-    for. `trusted`: it is a proxy of ours, whose own `X-Forwarded-*` are believed."""
+    for. `trusted`: it is a proxy of ours, whose own `X-Forwarded-*` are believed. `principal`: whom the gateway
+    knows."""
 
     address: bytes
     scheme: bytes
@@ -72,6 +78,7 @@ class Caller(msgspec.Struct, frozen=True):
     http_version: bytes
     request_id: bytes
     trusted: bool
+    principal: Principal = ANONYMOUS
 
 
 def caller_of(scope: Scope, host: bytes, networks: tuple[Network, ...]) -> Caller:
@@ -85,6 +92,7 @@ def caller_of(scope: Scope, host: bytes, networks: tuple[Network, ...]) -> Calle
         http_version=scope["http_version"].encode("ascii"),
         request_id=scope["fluxgate.request_id"].encode("ascii"),
         trusted=peer_is_trusted(address, networks),
+        principal=scope.get("fluxgate.principal", ANONYMOUS),
     )
 
 
@@ -96,12 +104,16 @@ class RequestHeaderRules:
         if policy.credentials != "forward":
             drop |= CREDENTIALS
         self._drop = frozenset(drop | _NEVER_REQUEST)
+        self._forwards = policy.credentials == "forward"
+        self._identity = policy.identity
         self._set = [(name.encode("ascii"), value.encode("latin-1")) for name, value in policy.set_request]
         self._replaced = frozenset(name.lower() for name, _ in self._set)
 
     def apply(self, headers: RawHeaders, caller: Caller) -> RawHeaders:
         """The request's fields for the upstream, without Host and framing: what HTTP and the policy leave, then the
         gateway's own."""
+        if self._forwards:
+            headers = without_own(headers, by_session=caller.principal.method == "session")
         named = connection_names(headers)
         kept: RawHeaders = []
         said: dict[bytes, bytes] = {}
@@ -121,6 +133,8 @@ class RequestHeaderRules:
                 continue
             kept.append((name, value))
         kept.extend(self._set)
+        if self._identity and not caller.principal.is_anonymous:
+            kept += identity_fields(caller.principal)
         chain = said.pop(b"x-forwarded-for", b"")
         host = said.pop(b"x-forwarded-host", b"") or caller.host
         own_via = caller.http_version + b" " + VIA
@@ -152,10 +166,16 @@ class ResponseHeaderRules:
         self._drop = frozenset(HOP_BY_HOP | replaced | {name.lower().encode("ascii") for name in policy.drop_response})
 
     def apply(self, headers: RawHeaders) -> RawHeaders:
-        """The answer's fields for the client."""
+        """The answer's fields for the client. No upstream gives it a session of the gateway's."""
         named = connection_names(headers)
         drop = self._drop
-        kept = [field for field in headers if (lowered := field[0].lower()) not in drop and lowered not in named]
+        kept = [
+            field
+            for field in headers
+            if (lowered := field[0].lower()) not in drop
+            and lowered not in named
+            and not (lowered == b"set-cookie" and sets_own_cookie(field[1]))
+        ]
         kept += self._set
         return kept
 
@@ -172,6 +192,21 @@ def connection_names(headers: RawHeaders) -> frozenset[bytes]:
 
 
 _NOTHING: frozenset[bytes] = frozenset()
+
+
+def identity_fields(principal: Principal) -> RawHeaders:
+    """Who is calling, for an upstream that is told so. Values are percent-encoded; names in a list are divided by
+    commas."""
+    return [
+        (b"x-fluxgate-user", quote(principal.id, safe=_PRINTABLE + ",").encode("ascii")),
+        (b"x-fluxgate-roles", _listed(principal.roles)),
+        (b"x-fluxgate-groups", _listed(principal.groups)),
+        (b"x-fluxgate-method", principal.method.encode("ascii")),
+    ]
+
+
+def _listed(names: frozenset[str]) -> bytes:
+    return ",".join(quote(name, safe=_PRINTABLE) for name in sorted(names)).encode("ascii")
 
 
 def _is_identity(lowered: bytes) -> bool:

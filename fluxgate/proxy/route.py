@@ -75,10 +75,13 @@ class HeaderPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     `credentials`: what happens to the client's Authorization and Cookie: `drop` (default), `forward`, or `replace`
     (dropped, and the
-    upstream's own put in their place through `set_request`).
+    upstream's own put in their place through `set_request`). The gateway's own (its session's cookies, its API keys)
+    are never forwarded. `identity`: tell the upstream who is calling, in `X-Fluxgate-User`, `-Roles`, `-Groups` and
+    `-Method`, percent-encoded; a client's own fields of these names never pass.
     """
 
     credentials: Literal["drop", "forward", "replace"] = "drop"
+    identity: bool = False
     drop_request: frozenset[str] = frozenset()
     drop_response: frozenset[str] = frozenset()
     set_request: tuple[tuple[str, str], ...] = ()

@@ -1,8 +1,9 @@
 """`fluxgate.toml` and the environment as structs; an error names file, line, key and the nearest valid key."""
 
 from fluxgate.settings.audit import AuditSettings
-from fluxgate.settings.auth import AuthSettings
+from fluxgate.settings.auth import AuthSettings, Issuer, KeySettings, LinkSettings, SessionSettings
 from fluxgate.settings.browser import BrowserSettings
+from fluxgate.settings.jwt import ClaimSettings, JwtSettings, VerificationKeySettings
 from fluxgate.settings.limits import LimitSettings
 from fluxgate.settings.loader import CONFIG_NAME, load_settings
 from fluxgate.settings.model import DatabaseSettings, GatewaySettings, MigrationMode, Settings
@@ -15,14 +16,21 @@ __all__ = [
     "AuditSettings",
     "AuthSettings",
     "BrowserSettings",
+    "ClaimSettings",
     "DatabaseSettings",
     "GatewaySettings",
+    "Issuer",
+    "JwtSettings",
+    "KeySettings",
     "LimitSettings",
+    "LinkSettings",
     "MigrationMode",
     "NoSettings",
+    "SessionSettings",
     "Settings",
     "Sources",
     "TelemetrySettings",
+    "VerificationKeySettings",
     "decode_plugin_settings",
     "load_settings",
     "unknown_sections",

@@ -7,7 +7,7 @@ sets nothing is an error: it is nearly always a typing mistake.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -45,6 +45,7 @@ def overlay(
     issues: list[Issue] = []
     setters: dict[str, str] = {}
     valid = variables(sections)
+    found: list[tuple[KeyPath, str, str]] = []
     for variable, text in environ.items():
         name = variable.upper()
         if not text or not name.startswith(PREFIX) or name.startswith(TEST_PREFIX) or name == CONFIG_VARIABLE:
@@ -52,7 +53,10 @@ def overlay(
         path = valid.get(name) or _plugin_path(name)
         if path is None:
             issues.append(Issue(path=(), message=f"sets nothing.{_hint(name, valid)}", variable=variable))
-            continue
+        else:
+            found.append((path, variable, text))
+    # A table before its own keys: of two variables that set a table and a key in it, the second is refused.
+    for path, variable, text in sorted(found, key=lambda each: len(each[0])):
         other = setters.setdefault(repr(path), variable)
         if other != variable:
             issues.append(Issue(path=path, message=f"{other} sets the same key; keep one of them", variable=variable))
@@ -66,10 +70,18 @@ def variables(sections: type[msgspec.Struct]) -> dict[str, KeyPath]:
     found = dict(SHORTHANDS)
     for section in fields_of(sections):
         for struct in struct_members(section.type):
-            for field in fields_of(struct):
-                name = SEPARATOR.join((section.encode_name, field.encode_name)).upper()
-                found[PREFIX + name] = (section.encode_name, field.encode_name)
+            found.update(_keys_of(struct, (section.encode_name,)))
     return found
+
+
+def _keys_of(struct: type[msgspec.Struct], path: tuple[str, ...]) -> Iterator[tuple[str, KeyPath]]:
+    """The variables of a table's keys, and of the tables in it. Tables of any name, and lists of tables, have to be set
+    whole."""
+    for field in fields_of(struct):
+        where = (*path, field.encode_name)
+        yield PREFIX + SEPARATOR.join(where).upper(), where
+        if len(members := struct_members(field.type)) == 1:
+            yield from _keys_of(members[0], where)
 
 
 def set_value(tree: dict[str, Any], path: KeyPath, value: EnvironmentValue) -> bool:

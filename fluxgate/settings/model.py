@@ -10,7 +10,6 @@ import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +20,7 @@ from fluxgate.settings.browser import BrowserSettings
 from fluxgate.settings.limits import LimitSettings
 from fluxgate.settings.sources import Sources
 from fluxgate.settings.telemetry import TelemetrySettings
+from fluxgate.settings.urls import check_http_url
 
 __all__ = ["DatabaseSettings", "GatewaySettings", "MigrationMode", "Sections", "Settings"]
 
@@ -186,14 +186,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def migration_mode(self) -> MigrationMode:
         """What start-up does about migrations, the database's default filled in."""
         return self.gateway.migrate or ("auto" if self.database.is_sqlite else "check")
-
-
-def check_http_url(url: str, field: str) -> None:
-    """Raise `ValueError("field: …")` unless `url` is an absolute http(s) URL with a host."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError(f"{field}: must be an absolute URL such as `http://host:port`")

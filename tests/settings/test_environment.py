@@ -150,3 +150,38 @@ def test_every_key_has_its_variable() -> None:
     for section in ("gateway", "database"):
         for field in getattr(Sections(), section).__struct_fields__:
             assert known[f"FLUXGATE_{section}__{field}".upper()] == (section, field)
+
+
+def test_keys_of_tables_in_tables() -> None:
+    environ = {
+        "FLUXGATE_AUTH__JWT__SECRET": "s" * 40,
+        "FLUXGATE_AUTH__JWT__AUDIENCE": "a,b",
+        "FLUXGATE_AUTH__JWT__CLAIMS__ROLES": "realm_access.roles",
+        "FLUXGATE_AUTH__JWT__CLAIMS__ROLE_MAP": '{"x": ["admin"]}',
+        "FLUXGATE_AUTH__KEYS__ENABLED": "yes",
+        "FLUXGATE_AUTH__ISSUERS": '{"corp": {"jwks_url": "https://id.example.org/keys"}}',
+    }
+    auth = load_settings(None, environ).auth
+    assert auth.jwt is not None
+    assert (auth.jwt.secret, auth.jwt.audience) == ("s" * 40, ("a", "b"))
+    assert (auth.jwt.claims.roles, auth.jwt.claims.role_map) == ("realm_access.roles", {"x": ("admin",)})
+    assert auth.keys.enabled
+    assert auth.issuers["corp"].jwks_url == "https://id.example.org/keys"
+
+
+def test_a_key_in_a_table_wins_over_the_file(file: Path) -> None:
+    file.write_text('[auth.jwt]\nsecret = "file"\nleeway = 5\n')
+    jwt = load_settings(None, {"FLUXGATE_AUTH__JWT__SECRET": "variable"}).auth.jwt
+    assert jwt is not None
+    assert (jwt.secret, jwt.leeway) == ("variable", 5.0)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_table_and_a_key_in_it_can_not_both_be_set(reverse: bool) -> None:
+    variables = [("FLUXGATE_AUTH__JWT", '{"secret": "a"}'), ("FLUXGATE_AUTH__JWT__SECRET", "b")]
+    error = refused(**dict(reversed(variables) if reverse else variables))
+    assert error.key == "FLUXGATE_AUTH__JWT__SECRET (auth.jwt.secret)"
+
+
+def test_a_wrong_key_in_a_table_is_near_the_right_one() -> None:
+    assert "Did you mean FLUXGATE_AUTH__JWT__SECRET?" in refused(FLUXGATE_AUTH__JWT__SECRT="x").message

@@ -43,17 +43,25 @@ def wait_for(condition: Callable[[], T], timeout: float = 15, what: str = "") ->
 
 
 class PrintingGateway:
-    """A gateway on a free port. `config`: the text of its fluxgate.toml; `env`: what its environment has besides.
+    """A gateway on a free port. `config`: the text of its fluxgate.toml; `headers`: what each request carries, such as
+    a credential; `env`: what its environment has besides.
 
     A context manager: leaving ends it with SIGTERM and expects exit code 0. All calls block.
     """
 
-    def __init__(self, config: str = "", *, database_url: str | None = None, **env: str) -> None:
+    def __init__(
+        self,
+        config: str = "",
+        *,
+        database_url: str | None = None,
+        headers: dict[str, str] | None = None,
+        **env: str,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fluxgate-printing-"))
         self.database_url = database_url or f"sqlite:///{self.folder}/fluxgate-data/fluxgate.sqlite"
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
-        self.client = httpx.Client(trust_env=False, timeout=30)
+        self.client = httpx.Client(trust_env=False, timeout=30, headers=headers)
         self._log = self.folder / "log"
         self._out = self.folder / "out"
         (self.folder / "fluxgate.toml").write_text(config)

@@ -156,7 +156,7 @@ def test_a_client_that_leaves_at_once_is_recorded_too(gateway: PrintingGateway, 
     address = urlsplit(gateway.url)
     fluxprint.fault("slow_headers", path="/api/queue", times=1, delay=0.3)
     with socket.create_connection((address.hostname or "", address.port or 0)) as client:
-        head = "POST /api/printing/queue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = "POST /api/printing/queue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         wait_for(lambda: fluxprint.requests("/api/queue"), what="FluxPrint has the request")
     wait_for(lambda: gateway.rows(f"SELECT * FROM print_jobs WHERE file_name = '{name}'"), what="the job's row")

@@ -111,7 +111,7 @@ def test_a_client_that_goes_away_in_the_middle(gateway: PrintingGateway, reset: 
     address = urlsplit(gateway.url)
     with socket.create_connection((address.hostname or "", address.port or 0)) as client:
         head = (
-            f"POST /api/printing{UPLOAD} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            f"POST /api/printing{UPLOAD} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
             f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
         )
         client.sendall(head.encode() + body[: len(body) // 2])
