@@ -11,15 +11,42 @@ from fluxgate.errors import PROBLEM_TYPE, ProblemError
 from fluxgate.switching import Switch, SwitchedProtocol
 from fluxgate.types import Message, RawHeaders, Scope, Send
 
-__all__ = ["Answer", "break_off", "send_json"]
+__all__ = ["Answer", "BrowserFields", "break_off", "send_json"]
 
 _JSON = b"application/json"
+
+
+_GATEWAYS_OWN = frozenset(
+    {
+        b"x-request-id",
+        b"access-control-allow-origin",
+        b"access-control-allow-credentials",
+        b"access-control-allow-methods",
+        b"access-control-allow-headers",
+        b"access-control-expose-headers",
+        b"access-control-max-age",
+        b"access-control-allow-private-network",
+    }
+)
+"""What no endpoint says: which pages may read an answer is the gateway's to tell, not an upstream's."""
+
+
+class BrowserFields(msgspec.Struct, frozen=True):
+    """What browsers are told. `defaults`: unless the answer has a field of that name; `always`: in any case;
+    `framing`: who may frame it, beside a Content-Security-Policy that the answer has, which it can only tighten."""
+
+    defaults: tuple[tuple[bytes, bytes], ...] = ()
+    always: tuple[tuple[bytes, bytes], ...] = ()
+    framing: tuple[bytes, bytes] = (b"content-security-policy", b"frame-ancestors 'none'")
+
+
+_NOTHING_TOLD = BrowserFields()
 
 
 class Answer:
     """One request's answer. `status` is 0 until it has begun; `sent` counts body bytes."""
 
-    __slots__ = ("_request_id", "_send", "bodyless", "broken", "dated", "fields", "sent", "status")
+    __slots__ = ("_request_id", "_send", "bodyless", "broken", "browser", "dated", "fields", "sent", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -27,6 +54,7 @@ class Answer:
         self.status = 0
         self.sent = 0
         self.broken = False
+        self.browser = _NOTHING_TOLD
         self.fields: RawHeaders = []
         """What the answer carries besides its own fields; one of the same name that it has itself stays."""
         self.dated = True
@@ -38,9 +66,19 @@ class Answer:
         """ASGI send."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [field for field in message.get("headers", ()) if field[0].lower() != b"x-request-id"]
+            headers: RawHeaders = []
+            present: set[bytes] = set()
+            for field in message.get("headers", ()):
+                name = field[0].lower()
+                if name not in _GATEWAYS_OWN:
+                    present.add(name)
+                    headers.append(field)
+            browser = self.browser
+            headers += [field for field in browser.defaults if field[0] not in present]
+            if b"content-security-policy" in present:
+                headers.append(browser.framing)
+            headers += browser.always
             if self.fields:
-                present = {name.lower() for name, _ in headers}
                 headers += [field for field in self.fields if field[0] not in present]
             headers.append((b"x-request-id", self._request_id.encode("ascii")))
             if self.dated:

@@ -80,7 +80,8 @@ class Gateway:
         self.limits = Limits(settings.limits)
         self.audit = AuditTrail(settings, self.store)
         self.telemetry = Telemetry(settings.telemetry, settings.gateway.log_format)
-        self._browser = Browser(settings.browser)
+        uis = {record.name: record.spec.ui if record.spec else None for record in self.host.records}
+        self._browser = Browser(settings, uis)
         self._guard = Guard(self.auth, self.limits, self.audit)
         self._openapi_body: bytes | None = None
 
@@ -147,14 +148,15 @@ class Gateway:
         route: Route | None = None
         self.telemetry.begun(scope)
         try:
-            answer.fields = self._browser.fields(scope, None)
+            answer.browser = self._browser.fields(scope, None)
             check_edge(scope)
-            if (preflight := self._browser.preflight(scope)) is not None:
-                await answer.empty(preflight)
+            if (preflight := self._browser.preflight(scope, self.table)) is not None:
+                answer.browser = preflight
+                await answer.empty([])
                 return
             match = self._resolve(scope)
             route = match.route
-            answer.fields = self._browser.fields(scope, route)
+            answer.browser = self._browser.fields(scope, route)
             scope["fluxgate.route"] = route
             scope["fluxgate.params"] = match.params
             scope["path_params"] = match.path_params

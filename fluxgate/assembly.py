@@ -11,6 +11,7 @@ from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from fluxgate.browser.csp import check_additions
 from fluxgate.errors import PluginError
 from fluxgate.litestar_app import build_litestar
 from fluxgate.plugin import PluginSpec, Policy
@@ -216,6 +217,7 @@ def _ui(record: PluginRecord, spec: PluginSpec) -> Iterable[Route]:
     if spec.ui is None:
         return
     app = StaticUIApp(spec.ui)
+    check_additions(spec.ui.csp)
     for path in spec.ui.paths:
         if (fault := ui_path_fault(path, record.prefix)) is not None:
             raise PluginError(f"UI path {path!r}: {fault}")

@@ -128,13 +128,15 @@ class StaticUI(msgspec.Struct, frozen=True, kw_only=True):
 
     `paths` have no trailing slash, and are neither below `/api/` (but for the plugin's own prefix) nor `/-/`. The files
     are the same for everybody, so a UI that signs its users in itself is PUBLIC; what it shows comes from routes that
-    aren't.
+    aren't. Its pages load from the gateway's origin only and run no inline script; `csp` adds sources to directives of
+    their Content-Security-Policy, such as `{"img-src": ("data:", "blob:")}`.
     """
 
     directory: Path
     paths: tuple[str, ...]
     title: str = ""
     policy: Policy | None = None
+    csp: Mapping[str, tuple[str, ...]] = {}
 
 
 class PluginContext(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,6 @@ class StaticUIApp:
             (b"etag", etag),
             (b"last-modified", formatdate(modified, usegmt=True).encode("ascii")),
             (b"cache-control", _IMMUTABLE if path.is_relative_to(self._assets) else _REVALIDATE),
-            (b"x-content-type-options", b"nosniff"),
         ]
         asked = {
             tag.strip().removeprefix(b"W/")

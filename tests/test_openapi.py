@@ -121,6 +121,7 @@ async def test_it_has_every_route_tagged_by_plugin() -> None:
         ("post", "/-/auth/session"),
         ("delete", "/-/auth/session"),
         ("post", "/-/auth/links"),
+        ("get", "/-/audit"),
         ("get", "/-/auth/keys"),
         ("post", "/-/auth/keys"),
         ("delete", "/-/auth/keys/{id}"),

@@ -13,7 +13,7 @@ from fluxgate.auth.session_api import KNOWN
 from fluxgate.auth.sessions import LiveSession
 from fluxgate.auth.views import LinkRequest, LinkView
 from fluxgate.credentials import LINK_PARAMETER
-from fluxgate.errors import BadRequestError, UnprocessableError
+from fluxgate.errors import BadRequestError, MethodNotAllowedError, UnprocessableError
 from fluxgate.jsonbody import read_json
 from fluxgate.policy import authorize
 from fluxgate.principal import Principal
@@ -87,7 +87,7 @@ class LinkApi:
         """Raise what the request itself would be answered, as far as the route table and the policy decide it."""
         try:
             match = self._resolve(method, path)
-        except BadRequestError as error:
+        except (BadRequestError, MethodNotAllowedError) as error:
             raise UnprocessableError(error.message, field="path") from None
         asked: Scope = {
             **scope,

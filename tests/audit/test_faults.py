@@ -115,7 +115,7 @@ def test_an_outcome_is_tried_until_it_is_written(gateway: ServingGateway) -> Non
 
 def test_a_client_that_leaves(gateway: ServingGateway) -> None:
     with socket.create_connection(("127.0.0.1", int(gateway.url.rpartition(":")[2]))) as client:
-        client.sendall(b"POST /api/t/proxied HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n")
+        client.sendall(b"POST /api/t/proxied HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n")
         settled(gateway, 1)
     outcome = settled(gateway, 2)[1]
     assert (outcome.status, outcome.result) == (499, "interrupted")
@@ -126,7 +126,7 @@ def test_after_a_kill_the_change_is_unfinished() -> None:
         address = gateway.url.removeprefix("http://").split(":")
         with socket.create_connection((address[0], int(address[1]))) as client:
             client.sendall(
-                b"POST /api/printing/files/upload HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n"
+                b"POST /api/printing/files/upload HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n"
                 b"content-type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
             )
             wait_for(lambda: gateway.rows("SELECT * FROM audit_records"))

@@ -109,7 +109,7 @@ async def test_only_what_the_caller_may_get_itself() -> None:
             (Principal(id="eve"), "/api/who/viewers", 403),
             (VIEWER, "/-/auth/keys", 422),
             (VIEWER, "/api/who/nothing", 404),
-            (VIEWER, "/api/who/change", 405),
+            (VIEWER, "/api/who/change", 422),
             (Principal(id="k", scopes=frozenset({"print"})), "/api/who/printing", 201),
             (Principal(id="k", scopes=frozenset({"x"})), "/api/who/printing", 403),
             (Principal(id="k", scopes=frozenset({"x"})), "/api/who/me", 403),

@@ -17,6 +17,14 @@ HOP_BY_HOP = (
     ("X-Named", "1"),
     ("X-Named-Too", "2"),
 )
+BROWSER = [
+    b"x-content-type-options",
+    b"referrer-policy",
+    b"cross-origin-resource-policy",
+    b"x-frame-options",
+    b"content-security-policy",
+    b"permissions-policy",
+]
 OWN = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id", b"via")
 
 
@@ -259,7 +267,7 @@ def test_rule_07_duplicates_and_order_are_kept_both_ways(
     assert [(name.lower(), value) for name, value in request.headers if name.lower() not in own] == sent
     expected = [(name.lower(), value) for name, value in answered]
     assert [
-        (n.lower(), v) for n, v in answer.headers if n.lower() not in {b"content-length", b"x-request-id"}
+        (n.lower(), v) for n, v in answer.headers if n.lower() not in {b"content-length", b"x-request-id", *BROWSER}
     ] == expected
 
 
@@ -283,8 +291,12 @@ def test_rule_08_no_field_of_the_gateways_own_and_no_redirect_followed(
     assert sorted(names(upstream.request(key).headers)) == sorted([b"host", *OWN])
 
 
-def test_rule_08_the_gateway_adds_nothing_to_answers_but_the_request_id(
+def test_rule_08_the_gateway_adds_nothing_to_answers_but_the_request_id_and_what_browsers_are_told(
     gateway: GatewayProcess, upstream: RawUpstream, key: str
 ) -> None:
     upstream.on(key, OK)
-    assert names(gateway.ask("GET", f"/api/t/r/{key}").headers) == [b"content-length", b"x-request-id"]
+    assert names(gateway.ask("GET", f"/api/t/r/{key}").headers) == [
+        b"content-length",
+        *BROWSER,
+        b"x-request-id",
+    ]
