@@ -63,7 +63,7 @@ class GatewayCycle(RequestResponseCycle):
             callback()
 
     def set_on_ending(self, callback: Callable[[], None] | None) -> None:
-        """`scope["fluxgate.on_ending"]`: whom to tell when the server ends, for an answer that doesn't end by itself."""
+        """`scope["fluxgate.on_ending"]`: whom to tell that the server ends, for an answer without an end."""
         self.on_ending = callback
 
     def abort_response(self) -> None:
