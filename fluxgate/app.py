@@ -116,9 +116,13 @@ class Gateway:
                 raise
         self.health.state = "running"
 
+    def begin_ending(self) -> None:
+        """The server will end: readiness says so from now on, all else is served as before."""
+        self.health.state = "stopping"
+
     async def shutdown(self) -> None:
         """Stop every plugin."""
-        self.health.state = "stopping"
+        self.begin_ending()
         await self.host.stop()
         await self.audit.stop()
         await self.auth.stop()

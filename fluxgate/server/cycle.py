@@ -50,6 +50,7 @@ class GatewayCycle(RequestResponseCycle):
 
     connection: Connection
     on_disconnect: Callable[[], None] | None = None
+    on_ending: Callable[[], None] | None = None
     bodyless = False
     close_delimited = False
     switched: SwitchedProtocol | None = None
@@ -60,6 +61,10 @@ class GatewayCycle(RequestResponseCycle):
         self.on_disconnect = callback
         if callback is not None and self.disconnected:
             callback()
+
+    def set_on_ending(self, callback: Callable[[], None] | None) -> None:
+        """`scope["fluxgate.on_ending"]`: whom to tell that the server ends, for an answer without an end."""
+        self.on_ending = callback
 
     def abort_response(self) -> None:
         """`scope["fluxgate.abort"]`: end the connection in mid-answer, so that the client sees a broken one."""
@@ -216,7 +221,7 @@ class GatewayCycle(RequestResponseCycle):
         if self.expected_content_length > 0:
             raise RuntimeError("the body is shorter than its Content-Length")
         self.response_complete = True
-        self.on_disconnect = None
+        self.on_disconnect = self.on_ending = None
         self.message_event.set()
         if self.more_body:
             self.connection.linger()

@@ -2,6 +2,7 @@
 
 - `scope["fluxgate.on_disconnect"](callback)`: told at once when the client's connection is lost, without a task that
   waits for it;
+- `scope["fluxgate.on_ending"](callback)`: told when the server ends, so that an answer without an end ends then;
 - `scope["fluxgate.abort"]()`: break the transfer off, so that the client sees a broken answer and not a short one;
 - `scope["fluxgate.switch"]`, for a WebSocket handshake only: answer 101 and take the connection over. What came behind
   the handshake waits until it is answered: it is the new protocol's, or else HTTP;
@@ -48,6 +49,8 @@ class GatewayProtocol(HttpToolsProtocol):
     max_head = 64 * 1024
     max_connections = 1_000_000
     head_timeout = HEAD_TIMEOUT
+    draining = False
+    """Of all connections of a server: it will end soon, so none is kept for a further request."""
 
     running: GatewayCycle | None = None
     """The request that is being answered; `cycle` is the one that was parsed last, which may wait behind it."""
@@ -261,12 +264,13 @@ class GatewayProtocol(HttpToolsProtocol):
             default_headers=[],
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue and version == "1.1",
-            keep_alive=version == "1.1" and parser.should_keep_alive(),
+            keep_alive=version == "1.1" and parser.should_keep_alive() and not self.draining,
             on_response=self.on_response_complete,
         )
         cycle.connection = self
         scope["extensions"] = {"fluxgate.transport": self.transport}
         scope["fluxgate.on_disconnect"] = cycle.set_on_disconnect
+        scope["fluxgate.on_ending"] = cycle.set_on_ending
         scope["fluxgate.abort"] = cycle.abort_response
         app = self.app
         if len(self.connections) > self.max_connections:
@@ -373,6 +377,8 @@ class GatewayProtocol(HttpToolsProtocol):
             running.switched.shutdown()
         else:
             running.keep_alive = False
+            if running.on_ending is not None:
+                running.on_ending()
 
 
 def _too_large() -> RefusedError:

@@ -1,13 +1,17 @@
-"""uvicorn, configured for the gateway: says where it listens, ends with 0 on SIGTERM."""
+"""uvicorn, configured for the gateway: says where it listens, and ends in order on SIGTERM: first readiness says so,
+then nothing new is taken and what runs is finished, then the plugins stop."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import math
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, cast
 
 import uvicorn
@@ -21,15 +25,32 @@ if TYPE_CHECKING:
     from fluxgate.settings import GatewaySettings
 
 
-class GatewayServer(uvicorn.Server):
-    """uvicorn, telling when it listens, and asleep until it is told to end."""
+logger = logging.getLogger("fluxgate.server")
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[str, int], None]) -> None:
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn, telling when it listens, and asleep until it is told to end.
+
+    Told so, it calls `on_ending`, goes on for `drain_delay` seconds, and then takes nothing more. Told twice, it ends
+    at once.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_listening: Callable[[str, int], None],
+        *,
+        on_ending: Callable[[], None] = lambda: None,
+        drain_delay: float = 0.0,
+    ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told_to_exit = asyncio.Event()
+        self._told_again = asyncio.Event()
         self._should_exit = False
         super().__init__(config)
         self._on_listening = on_listening
+        self._on_ending = on_ending
+        self._drain_delay = drain_delay
 
     @property
     def should_exit(self) -> bool:
@@ -49,6 +70,30 @@ class GatewayServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         if not self._should_exit:
             await self._told_to_exit.wait()
+        self._on_ending()
+        if self._drain_delay and not self.force_exit:
+            logger.info("ending: for %g s requests are still taken", self._drain_delay)
+            cast("type[GatewayProtocol]", self.config.http_protocol_class).draining = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._drain_delay):
+                    await self._told_again.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal ends the server in order, the second one at once."""
+        if self._should_exit:
+            self.force_exit = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._told_again.set)
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, let what runs finish, then stop the app."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn leaves the app as it is then; its plugins get the chance to let their printers go.
+            for task in self.server_state.tasks:
+                task.cancel()
+            await self.lifespan.shutdown()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -76,7 +121,7 @@ def make_server(app: Gateway, settings: GatewaySettings, on_listening: Callable[
     protocol = type(
         "ConfiguredProtocol",
         (GatewayProtocol,),
-        {"max_head": settings.max_header_bytes, "max_connections": settings.max_connections},
+        {"max_head": settings.max_header_bytes, "max_connections": settings.max_connections, "draining": False},
     )
     config = uvicorn.Config(
         cast("ASGI3Application", app),
@@ -95,4 +140,4 @@ def make_server(app: Gateway, settings: GatewaySettings, on_listening: Callable[
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
         backlog=2048,
     )
-    return GatewayServer(config, on_listening)
+    return GatewayServer(config, on_listening, on_ending=app.begin_ending, drain_delay=settings.drain_delay)

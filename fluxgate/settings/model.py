@@ -100,8 +100,17 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "and tried again.",
         ),
     ] = 60.0
+    drain_delay: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=300,
+            description="Seconds after SIGTERM for which the gateway goes on taking requests while its readiness says "
+            "that it ends, so that load balancers stop sending some before they are refused.",
+        ),
+    ] = 0.0
     shutdown_timeout: Annotated[
-        float, Meta(ge=0, le=3600, description="Seconds that requests in flight are given to finish after SIGTERM.")
+        float, Meta(ge=0, le=3600, description="Seconds that requests in flight are then given to finish.")
     ] = 30.0
 
     def __post_init__(self) -> None:

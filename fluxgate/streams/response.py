@@ -20,6 +20,11 @@ from fluxgate.types import Receive, Scope, Send
 UNSENT_LIMIT = 64 * 1024
 """Bytes that the kernel may hold unsent for a viewer. With its own default a slow link shows pictures 15 s old."""
 
+ENDING = 1.0
+"""Seconds that a viewer has to take what is on the way to it when the server ends."""
+
+_SHUTTING_DOWN = "The gateway is shutting down."
+
 _STREAM_HEADERS = [
     (b"content-type", f"multipart/x-mixed-replace; boundary={BOUNDARY}".encode("ascii")),
     (b"cache-control", b"no-store"),
@@ -49,26 +54,52 @@ async def serve_mjpeg(
 ) -> None:
     """Answer GET or HEAD with the stream until the viewer leaves.
 
-    A failing source raises `problem(error)`. If that is after the headers, the connection must be broken off, so that
-    nobody takes the stream for complete.
+    It ends properly when the server does. A failing source raises `problem(error)`. If that is after the headers, the
+    connection must be broken off, so that nobody takes the stream for complete.
     """
     # Two tasks, because a viewer can leave while nothing is being sent, and stall while nothing is received.
-    sender = asyncio.ensure_future(_send_stream(broadcast, scope, send, problem))
+    begun, server_ends = asyncio.Event(), asyncio.Event()
+    sender = asyncio.ensure_future(_send_stream(broadcast, scope, send, problem, begun))
     watcher = asyncio.ensure_future(_disconnected(receive))
+    on_ending = scope.get("fluxgate.on_ending")
+    if on_ending is not None:
+
+        def end() -> None:
+            server_ends.set()
+            sender.cancel()
+
+        on_ending(end)
     try:
         ended, _ = await asyncio.wait((sender, watcher), return_when=asyncio.FIRST_COMPLETED)
     finally:
         sender.cancel()
         watcher.cancel()
         await asyncio.wait((sender, watcher))
+    if server_ends.is_set() and sender.cancelled():
+        if not begun.is_set():
+            raise UnavailableError(_SHUTTING_DOWN, retry_after=1)
+        await _end(send)
+        return
     for task in ended:
         task.result()
 
 
-async def _send_stream(broadcast: LatestFrameBroadcast, scope: Scope, send: Send, problem: ProblemOf) -> None:
+async def _end(send: Send) -> None:
+    """The last chunk, for a viewer that takes it; one that stalls is left broken off."""
+    try:
+        async with asyncio.timeout(ENDING):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+    except TimeoutError:
+        raise UnavailableError(_SHUTTING_DOWN) from None
+
+
+async def _send_stream(
+    broadcast: LatestFrameBroadcast, scope: Scope, send: Send, problem: ProblemOf, begun: asyncio.Event
+) -> None:
     try:
         async with broadcast.viewer() as viewer:
             await viewer.wait()
+            begun.set()
             await send({"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)})
             if scope["method"] == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
