@@ -65,6 +65,23 @@ def test_a_wrong_query_names_its_field(client: httpx.Client, query: str, status:
     problem(client.get(f"/-/audit?{query}"), status, "INVALID_REQUEST", field)
 
 
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("", 9),
+        ("action=t.*", 9),
+        ("action=t.make", 7),
+        ("action=t", 0),
+        ("principal=local&result=done", 7),
+        ("principal=eve", 0),
+        ("since=2020-01-01&until=2999-01-01T00:00:00Z", 9),
+        ("until=2020-01-01T00:00:00%2B01:00", 0),
+    ],
+)
+def test_filters(client: httpx.Client, query: str, count: int) -> None:
+    assert len(client.get(f"/-/audit?{query}").json()["items"]) == count
+
+
 @pytest.mark.parametrize("value", ["%00", "%ff", "%F0%9F%98%80", "%25", "'", "{}"])
 def test_any_text_is_looked_for(client: httpx.Client, value: str) -> None:
     assert client.get(f"/-/audit?principal={value}&action={value}*").json()["items"] == []

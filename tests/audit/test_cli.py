@@ -59,23 +59,11 @@ def test_a_table_of_changes(site: Site) -> None:
     assert len(site.fluxgate("audit", "list", "--before", more).stdout.splitlines()) == 3
 
 
-@pytest.mark.parametrize(
-    ("filters", "count"),
-    [
-        (["--action", "t.*"], 4),
-        (["--action", "t.make"], 3),
-        (["--action", "t"], 0),
-        (["--principal", "local", "--result", "done"], 4),
-        (["--principal", "eve"], 0),
-        (["--result", "unfinished"], 0),
-        (["--since", "2020-01-01", "--until", "2999-01-01T00:00:00Z"], 4),
-        (["--until", "2020-01-01"], 0),
-    ],
-)
-def test_filters(site: Site, filters: list[str], count: int) -> None:
+def test_filters_and_json(site: Site) -> None:
+    filters = ["--action", "t.make", "--principal", "local", "--result", "done", "--since", "2020-01-01"]
     ran = site.fluxgate("audit", "list", "--json", *filters)
     assert ran.returncode == 0, ran.stderr
-    assert len([json.loads(line) for line in ran.stdout.splitlines()]) == count
+    assert [json.loads(line)["target"] for line in ran.stdout.splitlines()] == ["thing-1"] * 3
 
 
 def test_a_time_that_is_none(site: Site) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from fluxgate.plugin import PUBLIC, PluginSpec, StreamRoute
 from fluxgate.proxy.route import ProxyRoute, Upstream
+from fluxgate.settings import AuditSettings, Settings
 from fluxgate.testing import ServingGateway, plugin_record, serving_gateway
 from fluxgate.types import Receive, Scope, Send
 from tests.audit.test_trail import settled, trail
@@ -63,7 +64,8 @@ def gateway(silent_upstream: int) -> Iterator[ServingGateway]:
     made.clear()
     begun.clear()
     go_on.clear()
-    with serving_gateway(plugin_record(spec, "t")) as gateway:
+    settings = Settings(audit=AuditSettings(timeout=0.5))
+    with serving_gateway(plugin_record(spec, "t"), settings=settings) as gateway:
         yield gateway
 
 
@@ -136,4 +138,4 @@ def test_after_a_kill_the_change_is_unfinished() -> None:
         unfinished = f"{gateway.url}/-/audit?result=unfinished"
         wait_for(lambda: len(gateway.client.get(unfinished).json()["items"]) == 1)
         [item] = gateway.client.get(unfinished).json()["items"]
-        assert (item["seq"], item["action"], item["finished_at"]) == (1, "printing.file_upload", None)
+        assert (item["seq"], item["action"], item["finished_at"]) == (1, "printing.file.upload", None)

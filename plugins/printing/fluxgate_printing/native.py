@@ -95,6 +95,7 @@ class NativeBackend:
                 rate="upload",
                 methods=frozenset({"POST"}),
                 name="file_upload",
+                action="printing.file.upload",
                 summary="Upload G-code files, as multipart/form-data",
             ),
         )

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from fluxgate.errors import UnprocessableError
+from fluxgate.plugin import AuditNotes, audit_notes
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
@@ -31,11 +32,20 @@ async def show(service: NamedDependency[PrintingService]) -> FilesView:
     return FilesView(files=files, free=min(free, TEBIBYTE - 1), total=min(total, TEBIBYTE - 1))
 
 
-@delete("/files/{name:str}", status_code=200, summary="Delete an uploaded file", policy=OPERATE)
-async def remove(name: FromPath[str], service: NamedDependency[PrintingService]) -> Done:
+@delete(
+    "/files/{name:str}",
+    status_code=200,
+    summary="Delete an uploaded file",
+    policy=OPERATE,
+    action="printing.file.delete",
+)
+async def remove(
+    name: FromPath[str], service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]
+) -> Done:
     """409 while a job that waits or prints needs it. A file that isn't there is no error: it is gone already."""
     checked = check_name(name, service.file_settings.extensions, field="name")
     gone = await service.shelf.delete(checked)
+    audit.note(target=f"file:{checked}", deleted=bool(gone))
     return Done(message=f"{checked} was deleted." if gone else f"{checked} wasn't there.", count=int(gone))
 
 
@@ -57,12 +67,20 @@ class Upload:
         is free."""
         result, wish = await self._service.upload(scope, receive, self._read_fields)
         files: dict[str, UploadedItem] = {}
+        audit = audit_notes(scope)
+        audit.note(
+            target=" ".join(f"file:{file.name}" for file in result.files),
+            project=None if wish.project_id is None else str(wish.project_id),
+            print=wish.print,
+        )
         for file in result.files:
+            audit.note(**{f"sha256 {file.name}": file.sha256})
             item = UploadedItem(name=file.name, path=file.name, size=file.size, hash=file.sha256)
             if wish.print:
                 new = await self._service.new_job(file.name, project_id=wish.project_id, idempotency_key=None)
                 job, _, _ = await self._service.enqueue(new, start=True)
                 item.queue_id = job.fluxprint_queue_id or msgspec.UNSET
+                audit.note(**{f"job {file.name}": str(job.id)})
             files[file.name] = item
         body = msgspec.json.encode(UploadView(files=files))
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

@@ -10,8 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from fluxgate.errors import NotFoundError
+from fluxgate.plugin import AuditNotes
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
+from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.schemas import StatusChange
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.reading import JobReader
@@ -52,9 +54,21 @@ async def one(job_id: FromPath[UUID], jobs: NamedDependency[JobReader]) -> JobRe
     return await jobs.get(job_id)
 
 
-@patch("/jobs/{job_id:uuid}/status", summary="Settle a job by hand", policy=OPERATE, doc=docs.STATUS_CHANGE)
+@patch(
+    "/jobs/{job_id:uuid}/status",
+    summary="Settle a job by hand",
+    policy=OPERATE,
+    action="printing.job.settle",
+    doc=docs.STATUS_CHANGE,
+)
 async def change_status(
-    job_id: FromPath[UUID], data: JSONBody[StatusChange], service: NamedDependency[PrintingService]
+    job_id: FromPath[UUID],
+    data: JSONBody[StatusChange],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
 ) -> JobRecord:
     """409 for a change that the state machine doesn't allow."""
-    return await service.change_status(job_id, data.status, data.progress, data.error_message)
+    job = await service.change_status(job_id, data.status, data.progress, data.error_message)
+    note_job(audit, job)
+    audit.note(status=job.status)
+    return job

@@ -5,27 +5,34 @@ from __future__ import annotations
 from litestar import post
 from litestar.di import NamedDependency
 
+from fluxgate.plugin import AuditNotes
 from fluxgate_printing.access import OPERATE
 from fluxgate_printing.api.schemas import Done
 from fluxgate_printing.service import PrintingService
 
 
-@post("/job/cancel", status_code=200, summary="Cancel the print", policy=OPERATE)
-async def cancel(service: NamedDependency[PrintingService]) -> Done:
+@post("/job/cancel", status_code=200, summary="Cancel the print", policy=OPERATE, action="printing.job.cancel")
+async def cancel(service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]) -> Done:
     """409 when nothing prints."""
-    await service.lane().cancel()
+    lane = service.lane()
+    audit.note(target=f"printer:{lane.name}")
+    await lane.cancel()
     return Done(message="The print is being canceled.")
 
 
-@post("/job/pause", status_code=200, summary="Pause the print", policy=OPERATE)
-async def pause(service: NamedDependency[PrintingService]) -> Done:
+@post("/job/pause", status_code=200, summary="Pause the print", policy=OPERATE, action="printing.job.pause")
+async def pause(service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]) -> Done:
     """409 when nothing prints."""
-    await service.lane().pause()
+    lane = service.lane()
+    audit.note(target=f"printer:{lane.name}")
+    await lane.pause()
     return Done(message="The print is being paused.")
 
 
-@post("/job/resume", status_code=200, summary="Go on with a paused print", policy=OPERATE)
-async def resume(service: NamedDependency[PrintingService]) -> Done:
+@post("/job/resume", status_code=200, summary="Go on with a paused print", policy=OPERATE, action="printing.job.resume")
+async def resume(service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]) -> Done:
     """409 when nothing is paused."""
-    await service.lane().resume()
+    lane = service.lane()
+    audit.note(target=f"printer:{lane.name}")
+    await lane.resume()
     return Done(message="The print goes on.")

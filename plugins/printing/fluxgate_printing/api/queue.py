@@ -11,8 +11,10 @@ from litestar.enums import HttpMethod
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from fluxgate.errors import BadRequestError
+from fluxgate.plugin import AuditNotes
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
+from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.schemas import Done, QueueAdd, QueueAdded, QueueView, Reorder, StartJob
 from fluxgate_printing.api.views import queue_view
 from fluxgate_printing.service import PrintingService
@@ -34,9 +36,14 @@ async def show(service: NamedDependency[PrintingService]) -> QueueView:
     return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
 
 
-@post("/queue", summary="Put a file in the print queue", policy=OPERATE, doc=docs.QUEUE_ADD)
+@post(
+    "/queue", summary="Put a file in the print queue", policy=OPERATE, action="printing.queue.add", doc=docs.QUEUE_ADD
+)
 async def add(
-    data: JSONBody[QueueAdd], service: NamedDependency[PrintingService], idempotency_key: IdempotencyKey = None
+    data: JSONBody[QueueAdd],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    idempotency_key: IdempotencyKey = None,
 ) -> QueueAdded:
     """404 when there is no such file. With `print` it starts at once if the printer is free."""
     project_id = await service.project(data.project_id)
@@ -51,6 +58,8 @@ async def add(
     )
     queued, started, waiting = await service.enqueue(new, start=data.print)
     number = queued.fluxprint_queue_id or 0
+    note_job(audit, queued)
+    audit.note(started=started)
     return QueueAdded(
         queue_id=number,
         id=number,
@@ -63,17 +72,27 @@ async def add(
     )
 
 
-@delete("/queue", status_code=200, summary="Clear the print queue", policy=OPERATE)
-async def clear(service: NamedDependency[PrintingService]) -> Done:
+@delete("/queue", status_code=200, summary="Clear the print queue", policy=OPERATE, action="printing.queue.clear")
+async def clear(service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]) -> Done:
     """Cancels every job that waits; what prints goes on."""
     gone = await service.clear()
+    audit.note(count=len(gone))
     return Done(message=f"{len(gone)} job(s) were taken out of the queue.", count=len(gone))
 
 
-@delete("/queue/{queue_id:int}", status_code=200, summary="Take a job out of the print queue", policy=OPERATE)
-async def remove(queue_id: FromPath[int], service: NamedDependency[PrintingService]) -> Done:
+@delete(
+    "/queue/{queue_id:int}",
+    status_code=200,
+    summary="Take a job out of the print queue",
+    policy=OPERATE,
+    action="printing.queue.remove",
+)
+async def remove(
+    queue_id: FromPath[int], service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]
+) -> Done:
     """409 while it prints."""
     gone = await service.remove(queue_id)
+    note_job(audit, gone)
     return Done(message=f"{gone.file_name} was taken out of the queue.")
 
 
@@ -83,6 +102,7 @@ async def remove(queue_id: FromPath[int], service: NamedDependency[PrintingServi
     status_code=200,
     summary="Change the order",
     policy=OPERATE,
+    action="printing.queue.reorder",
     doc=docs.QUEUE_REORDER,
 )
 async def reorder(data: JSONBody[Reorder], service: NamedDependency[PrintingService]) -> QueueView:
@@ -92,10 +112,18 @@ async def reorder(data: JSONBody[Reorder], service: NamedDependency[PrintingServ
 
 
 @post(
-    "/queue/{queue_id:int}/start", status_code=200, summary="Start a queued job", policy=OPERATE, doc=docs.QUEUE_START
+    "/queue/{queue_id:int}/start",
+    status_code=200,
+    summary="Start a queued job",
+    policy=OPERATE,
+    action="printing.queue.start",
+    doc=docs.QUEUE_START,
 )
 async def start(
-    queue_id: FromPath[int], request: Request[Any, Any, Any], service: NamedDependency[PrintingService]
+    queue_id: FromPath[int],
+    request: Request[Any, Any, Any],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
 ) -> QueueAdded:
     """409 while the printer is busy, 503 while it is offline. The body may be empty."""
     body = await request.body()
@@ -104,6 +132,7 @@ async def start(
     except msgspec.DecodeError as error:
         raise BadRequestError(str(error), code="INVALID_REQUEST", field="body") from None
     begun = await service.start(queue_id, wanted.printer)
+    note_job(audit, begun)
     return QueueAdded(
         queue_id=queue_id,
         id=queue_id,
