@@ -29,7 +29,8 @@ class AuditNotes(msgspec.Struct):
         """
         if target:
             self.target = clean(target)
-        for name, value in details.items():
+        for key, value in details.items():
+            name = clean(key)
             if name in self.details or len(self.details) < MOST_DETAILS:
                 self.details[name] = clean(value) if isinstance(value, str) else value
 

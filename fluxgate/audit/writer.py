@@ -121,7 +121,7 @@ class AuditWriter:
                 try:
                     left = await self._write(batch)
                 except asyncio.CancelledError:
-                    # it may have been committed or not: what is written twice, the table refuses
+                    # it may have been committed or not: an outcome that is written twice, the table refuses
                     self._queue.extendleft(reversed([one for one in batch if one.durable]))
                     raise
                 if not left:

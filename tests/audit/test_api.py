@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from fluxgate.testing import plugin_record, serving_gateway
+from fluxgate.principal import Principal
+from fluxgate.testing import TokenIssuer, plugin_record, serving_gateway
 from tests.audit.test_trail import SPEC
 from tests.support.printing_gateway import problem, wait_for
 
@@ -87,6 +88,23 @@ def test_any_text_is_looked_for(client: httpx.Client, value: str) -> None:
     assert client.get(f"/-/audit?principal={value}&action={value}*").json()["items"] == []
 
 
-def test_it_is_for_admins_and_documented(client: httpx.Client) -> None:
+def test_it_is_for_admins() -> None:
+    issuer = TokenIssuer()
+    with serving_gateway(plugin_record(SPEC, "t"), issuer=issuer) as gateway:
+        for roles, scopes, status in (
+            ({"viewer"}, None, 403),
+            ({"admin"}, None, 200),
+            ({"admin"}, {"printing:view"}, 403),
+            ({"admin"}, {"audit:read"}, 200),
+        ):
+            principal = Principal(
+                id="ada", roles=frozenset(roles), scopes=None if scopes is None else frozenset(scopes)
+            )
+            answer = httpx.get(f"{gateway.url}/-/audit", headers=issuer.headers(principal))
+            assert answer.status_code == status, (roles, scopes)
+        assert httpx.get(f"{gateway.url}/-/audit").status_code == 401
+
+
+def test_it_is_documented(client: httpx.Client) -> None:
     operation = client.get("/-/openapi.json").json()["paths"]["/-/audit"]["get"]
     assert {parameter["name"] for parameter in operation["parameters"]} >= {"since", "principal", "before"}

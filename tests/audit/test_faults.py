@@ -13,12 +13,16 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from fluxgate.audit.chain import records
+from fluxgate.audit.verify import verify
+from fluxgate.db import Database
 from fluxgate.plugin import PUBLIC, PluginSpec, StreamRoute
 from fluxgate.proxy.route import ProxyRoute, Upstream
 from fluxgate.settings import AuditSettings, Settings
 from fluxgate.testing import ServingGateway, plugin_record, serving_gateway
 from fluxgate.types import Receive, Scope, Send
 from tests.audit.test_trail import settled, trail
+from tests.support.postgres import in_a_loop_of_its_own
 from tests.support.printing_gateway import PrintingGateway, problem, wait_for
 
 made: list[str] = []
@@ -139,3 +143,6 @@ def test_after_a_kill_the_change_is_unfinished() -> None:
         wait_for(lambda: len(gateway.client.get(unfinished).json()["items"]) == 1)
         [item] = gateway.client.get(unfinished).json()["items"]
         assert (item["seq"], item["action"], item["finished_at"]) == (1, "printing.file.upload", None)
+        database = Database.from_url(gateway.database_url)
+        verdict = in_a_loop_of_its_own(verify(records(database)))
+        assert (verdict.fault, verdict.unfinished) == ("", (1,))

@@ -15,9 +15,10 @@ from fluxgate.audit.chain import records
 from fluxgate.audit.record import AuditRecord
 from fluxgate.db import Database
 from fluxgate.errors import ConflictError, NotFoundError
-from fluxgate.plugin import PUBLIC, AuditNotes, Check, PluginSpec, StreamRoute
+from fluxgate.plugin import PUBLIC, AuditNotes, Check, PluginSpec, Require, StreamRoute
 from fluxgate.principal import Principal
-from fluxgate.testing import ServingGateway, plugin_record, serving_gateway
+from fluxgate.settings import GatewaySettings, Settings
+from fluxgate.testing import ServingGateway, TokenIssuer, plugin_record, serving_gateway
 from fluxgate.types import Receive, Scope, Send
 from tests.support.postgres import in_a_loop_of_its_own
 from tests.support.printing_gateway import wait_for
@@ -60,6 +61,11 @@ async def hidden() -> None:
     """Nobody may."""
 
 
+@post("/guarded", policy=Require(roles=frozenset({"operator"})))
+async def guarded() -> None:
+    """For operators."""
+
+
 async def broken(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
     await send({"type": "http.response.body", "body": b"half", "more_body": True})
@@ -73,7 +79,7 @@ async def silent(scope: Scope, receive: Receive, send: Send) -> None:
 SPEC = PluginSpec(
     title="Tested",
     version="1",
-    handlers=(make, remove, crash, look, ask, hidden),
+    handlers=(make, remove, crash, look, ask, hidden, guarded),
     streams=(
         StreamRoute(policy=PUBLIC, path="/broken", app=broken, methods=frozenset({"POST"}), name="broken"),
         StreamRoute(policy=PUBLIC, path="/silent", app=silent, methods=frozenset({"POST"}), name="silent"),
@@ -181,3 +187,24 @@ def test_concurrent_changes_make_one_chain(gateway: ServingGateway) -> None:
     for outcome in outcomes:
         assert outcome.change is not None
         assert outcome.target == f"thing:{intents[outcome.change].params['name']}"
+
+
+def test_refused_callers_are_recorded() -> None:
+    issuer = TokenIssuer()
+    ada = Principal(id="ada", name="Ada", roles=frozenset({"viewer"}))
+    settings = Settings(gateway=GatewaySettings(trusted_proxies=("127.0.0.1/32",)))
+    with serving_gateway(plugin_record(SPEC, "t"), settings=settings, issuer=issuer) as gateway:
+        url = f"{gateway.url}/api/t/guarded"
+        forwarded = {"x-forwarded-for": "203.0.113.9, 198.51.100.7"}
+        assert httpx.post(url, headers=forwarded).status_code == 401
+        assert httpx.post(url, headers={"authorization": "Bearer nonsense"}).status_code == 401
+        assert httpx.post(url, headers=issuer.headers(ada)).status_code == 403
+        found = settled(gateway, 3)
+    assert [(one.kind, one.status, one.code, one.principal) for one in found] == [
+        ("denied", 401, "UNAUTHENTICATED", ""),
+        ("denied", 401, found[1].code, ""),
+        ("denied", 403, "FORBIDDEN", "ada"),
+    ]
+    assert found[0].client == "198.51.100.7"
+    assert (found[2].principal_name, found[2].method) == ("Ada", "token")
+    assert "nonsense" not in str(found)
