@@ -23,6 +23,7 @@ from fluxgate.assembly import assemble
 from fluxgate.audit import AuditTrail
 from fluxgate.auth import Authenticator
 from fluxgate.browser import Browser
+from fluxgate.clientaddress import ClientAddress
 from fluxgate.edge import check_edge, request_id_of
 from fluxgate.errors import MethodNotAllowedError, PluginError, ProblemError, UnavailableError
 from fluxgate.guard import Guard
@@ -74,7 +75,9 @@ class Gateway:
         """Called once all plugins have stopped, or were given up."""
         self._records = self.host.by_name
         self.auth = Authenticator(settings.auth, self.store)
-        self.limits = Limits(settings.limits)
+        self.limits = Limits(
+            settings.limits, ClientAddress(settings.gateway.trusted_proxies), self.host.records, assembly.pools
+        )
         self.audit = AuditTrail(settings.audit, self.store)
         self.telemetry = Telemetry(settings.telemetry, settings.gateway.log_format)
         self._browser = Browser(settings.browser)
@@ -96,6 +99,7 @@ class Gateway:
         """Start every plugin. Raises PluginError under `strict` if one is in quarantine."""
         await self.telemetry.start()
         await self.store.start()
+        await self.limits.start()
         await self.host.start()
         if self.settings.gateway.strict:
             try:
@@ -109,6 +113,7 @@ class Gateway:
         """Stop every plugin."""
         self.health.state = "stopping"
         await self.host.stop()
+        await self.limits.stop()
         await self.store.stop()
         await self.telemetry.stop()
         self.on_stopped()
@@ -137,6 +142,7 @@ class Gateway:
         try:
             answer.fields = self._browser.fields(scope, None)
             check_edge(scope)
+            self.limits.check_query(scope)
             if (preflight := self._browser.preflight(scope)) is not None:
                 await answer.empty(preflight)
                 return

@@ -40,7 +40,7 @@ class Guard:
         if (asking := authorize(route.policy, principal, scope)) is not None:
             await asking
         await self._limits.take(route, principal, scope, answer)
-        with self._limits.running(route):
+        async with self._limits.running(route):
             if route.action:
                 async with self._audit.recording(route, principal, scope, answer):
                     await serve(route, scope, receive, answer)

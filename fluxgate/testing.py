@@ -30,9 +30,21 @@ from fluxgate.plugins.record import PluginRecord
 from fluxgate.plugins.runner import Timing
 from fluxgate.plugins.validation import check_types
 from fluxgate.server import make_server
-from fluxgate.settings import DatabaseSettings, GatewaySettings, Settings
+from fluxgate.settings import DatabaseSettings, GatewaySettings, LimitSettings, Settings
+from fluxgate.settings.limits import DEFAULT_RATES
 
-__all__ = ["RunningGateway", "ServingGateway", "Timing", "plugin_record", "running_gateway", "serving_gateway"]
+__all__ = [
+    "NO_RATES",
+    "RunningGateway",
+    "ServingGateway",
+    "Timing",
+    "plugin_record",
+    "running_gateway",
+    "serving_gateway",
+]
+
+NO_RATES = LimitSettings(rates=dict.fromkeys(DEFAULT_RATES, "unlimited"))
+"""The limits of a test's gateway unless it asks for others: no caller is ever refused for calling too often."""
 
 BASE_URL = "http://gateway.test"
 _LONGEST = 30.0
@@ -90,9 +102,10 @@ async def running_gateway(
     database_url: str | None = None,
     strict: bool = True,
     timing: Timing | None = None,
+    limits: LimitSettings = NO_RATES,
 ) -> AsyncIterator[RunningGateway]:
     """A started gateway with these plugins, and a client that asks it without a network."""
-    with _built(records, database_url, strict=strict, timing=timing) as (gateway, data_dir):
+    with _built(records, database_url, strict=strict, timing=timing, limits=limits) as (gateway, data_dir):
         await gateway.startup()
         try:
             # An exception in a handler is the gateway's to answer, never the transport's to raise.
@@ -109,9 +122,10 @@ def serving_gateway(
     database_url: str | None = None,
     strict: bool = True,
     timing: Timing | None = None,
+    limits: LimitSettings = NO_RATES,
 ) -> Iterator[ServingGateway]:
     """A started gateway with these plugins that listens on a free port of 127.0.0.1, in a thread with its own loop."""
-    with _built(records, database_url, strict=strict, timing=timing) as (gateway, data_dir):
+    with _built(records, database_url, strict=strict, timing=timing, limits=limits) as (gateway, data_dir):
         ports: list[int] = []
         settled = threading.Event()
 
@@ -147,13 +161,19 @@ def serving_gateway(
 
 @contextmanager
 def _built(
-    records: tuple[PluginRecord, ...], database_url: str | None, *, strict: bool, timing: Timing | None
+    records: tuple[PluginRecord, ...],
+    database_url: str | None,
+    *,
+    strict: bool,
+    timing: Timing | None,
+    limits: LimitSettings,
 ) -> Iterator[tuple[Gateway, Path]]:
     with tempfile.TemporaryDirectory(prefix="fluxgate-testing-") as folder:
         data_dir = Path(folder)
         settings = Settings(
             gateway=GatewaySettings(port=0, data_dir=data_dir, strict=strict, migrate="auto", shutdown_timeout=5),
             database=DatabaseSettings(url=database_url or f"sqlite:///{data_dir / 'fluxgate.sqlite'}"),
+            limits=limits,
         )
         yield build(settings, records, timing=timing), data_dir
 

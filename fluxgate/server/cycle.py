@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from fluxgate.server.pace import DownloadWatch
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
 
@@ -31,6 +33,8 @@ class Connection(Protocol):
     @property
     def has_pipelined(self) -> bool:
         """Whether further requests wait behind this one."""
+
+    download: DownloadWatch
 
     def linger(self) -> None:
         """End our side, and let the client finish or notice."""
@@ -171,6 +175,7 @@ class GatewayCycle(RequestResponseCycle):
             if not more:
                 framed += b"0\r\n\r\n"
             if framed:
+                self.connection.download.bytes += len(framed)
                 self.transport.write(framed)
             return
         if not self.close_delimited:
@@ -178,6 +183,7 @@ class GatewayCycle(RequestResponseCycle):
             if self.expected_content_length < 0:
                 raise RuntimeError("the body is longer than its Content-Length")
         if body:
+            self.connection.download.bytes += len(body)
             self.transport.write(body)
 
     def _complete(self) -> None:

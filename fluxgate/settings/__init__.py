@@ -3,7 +3,7 @@
 from fluxgate.settings.audit import AuditSettings
 from fluxgate.settings.auth import AuthSettings
 from fluxgate.settings.browser import BrowserSettings
-from fluxgate.settings.limits import LimitSettings
+from fluxgate.settings.limits import LimitSettings, PluginLimits, UpstreamLimits
 from fluxgate.settings.loader import CONFIG_NAME, load_settings
 from fluxgate.settings.model import DatabaseSettings, GatewaySettings, MigrationMode, Settings
 from fluxgate.settings.plugins import NoSettings, decode_plugin_settings, unknown_sections
@@ -20,9 +20,11 @@ __all__ = [
     "LimitSettings",
     "MigrationMode",
     "NoSettings",
+    "PluginLimits",
     "Settings",
     "Sources",
     "TelemetrySettings",
+    "UpstreamLimits",
     "decode_plugin_settings",
     "load_settings",
     "unknown_sections",

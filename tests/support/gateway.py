@@ -24,7 +24,8 @@ import psutil
 from fluxgate.app import build
 from fluxgate.plugins.record import PluginRecord
 from fluxgate.server import make_server
-from fluxgate.settings import GatewaySettings, Settings
+from fluxgate.settings import GatewaySettings, LimitSettings, Settings
+from fluxgate.testing import NO_RATES
 from tests.support.proxy_plugin import Addresses, spec
 from tests.support.rawpeer import TIMEOUT, Answer, RawClient, refusing_port, request_bytes
 
@@ -41,18 +42,23 @@ class Arguments(msgspec.Struct, frozen=True):
 
     addresses: Addresses
     settings: dict[str, Any]
+    limits: LimitSettings
     data_dir: str
 
 
 class GatewayProcess:
-    """A running gateway; its log is a file. Leaving the context ends it with SIGTERM and expects exit code 0."""
+    """A running gateway, without rate limits unless `limits` has some; its log is a file. Leaving the context ends it
+    with SIGTERM and expects exit code 0."""
 
-    def __init__(self, raw: str = "", unanswering: int = 0, **settings: object) -> None:
+    def __init__(
+        self, raw: str = "", unanswering: int = 0, limits: LimitSettings = NO_RATES, **settings: object
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fluxgate-test-")
         refusing = f"http://127.0.0.1:{refusing_port()}"
         arguments = Arguments(
             Addresses(raw or refusing, refusing, f"http://127.0.0.1:{unanswering}" if unanswering else refusing),
             {"trusted_proxies": [f"{TRUSTED}/32"], "max_header_bytes": MAX_HEAD, "shutdown_timeout": 5, **settings},
+            limits,
             self._folder.name,
         )
         self._log = Path(self._folder.name) / "log"
@@ -198,7 +204,7 @@ def main(argument: str) -> None:
     gateway = GatewaySettings(
         **{"port": 0, "data_dir": Path(arguments.data_dir), **arguments.settings},
     )
-    app = build(Settings(gateway=gateway), [record])
+    app = build(Settings(gateway=gateway, limits=arguments.limits), [record])
 
     def listening(host: str, port: int) -> None:
         sys.stdout.write(f"{port}\n")
