@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from fluxgate import __version__
+from fluxgate.address import ClientAddress
 from fluxgate.answer import Answer, break_off, send_json
 from fluxgate.assembly import assemble
 from fluxgate.audit import AuditTrail, audit_route
@@ -77,7 +78,9 @@ class Gateway:
         self.on_stopped: Callable[[], None] = lambda: None
         """Called once all plugins have stopped, or were given up."""
         self._records = self.host.by_name
-        self.limits = Limits(settings.limits)
+        self.limits = Limits(
+            settings.limits, ClientAddress(settings.gateway.trusted_proxies), self.host.records, assembly.pools
+        )
         self.audit = AuditTrail(settings, self.store)
         self.telemetry = Telemetry(settings.telemetry, settings.gateway.log_format)
         uis = {record.name: record.spec.ui if record.spec else None for record in self.host.records}
@@ -107,6 +110,7 @@ class Gateway:
         await self.store.start()
         await self.auth.start()
         await self.audit.start()
+        await self.limits.start()
         await self.host.start()
         if self.settings.gateway.strict:
             try:
@@ -124,6 +128,7 @@ class Gateway:
         """Stop every plugin."""
         self.begin_ending()
         await self.host.stop()
+        await self.limits.stop()
         await self.audit.stop()
         await self.auth.stop()
         await self.store.stop()
@@ -154,6 +159,7 @@ class Gateway:
         try:
             answer.browser = self._browser.fields(scope, None)
             check_edge(scope)
+            self.limits.check_query(scope)
             if (preflight := self._browser.preflight(scope, self.table)) is not None:
                 answer.browser = preflight
                 await answer.empty([])

@@ -20,11 +20,11 @@ from fluxgate.plugins.record import PluginRecord, ui_path_fault
 from fluxgate.proxy.forward import Forwarder
 from fluxgate.proxy.headers import Network
 from fluxgate.proxy.pool import Pool
-from fluxgate.proxy.route import ProxyRoute, WebSocketRoute
+from fluxgate.proxy.route import ProxyRoute, Upstream, WebSocketRoute
 from fluxgate.proxy.websocket import WebSocketRelay
 from fluxgate.routedoc import Body, RouteDoc
 from fluxgate.routing import SAFE_METHODS, WEBSOCKET, DuplicateRouteError, Route, RouteTable
-from fluxgate.settings import Settings
+from fluxgate.settings import PluginLimits, Settings, UpstreamLimits
 from fluxgate.static_ui import StaticUIApp
 from fluxgate.types import ASGIApp, Receive, Scope, Send
 
@@ -48,20 +48,20 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
     taken = list(own)
     pools: dict[str, dict[str, Pool]] = {}
     routers: list[Router] = []
-    holder = _LitestarEndpoint(build_litestar([]))
+    holder = _LitestarEndpoint(build_litestar([], settings.limits))
     table = _table(taken)
     for record in records:
         if record.spec is None or record.quarantine is not None:
             continue
         try:
-            own_pools = _pools(record.spec)
+            own_pools = _pools(record, record.spec, settings)
             router, routes = _handlers(record, record.spec, holder)
             routes += [*_proxies(record, record.spec, own_pools, settings), *_streams(record, record.spec)]
             routes += _websockets(record, record.spec, own_pools, settings)
             routes += _ui(record, record.spec)
             _check_names(record.spec)
             # An app over all handlers so far: what doesn't go together shows here, and not in everybody's app.
-            trial = build_litestar([*routers, router]) if router is not None else holder.app
+            trial = build_litestar([*routers, router], settings.limits) if router is not None else holder.app
             table = _table([*taken, *routes])
         except PLUGIN_ERRORS as error:
             record.fail("routes" if isinstance(error, DuplicateRouteError) else "declaration", error)
@@ -123,7 +123,9 @@ def _policy(path: str, policy: object) -> Policy:
 
 
 def _rate(methods: frozenset[str], *, reading: str = "read") -> str:
-    return reading if methods <= SAFE_METHODS else "write"
+    if methods <= SAFE_METHODS:
+        return reading
+    return "" if methods & SAFE_METHODS else "write"
 
 
 def _action(record: PluginRecord, methods: frozenset[str], name: str, action: object) -> str:
@@ -132,13 +134,24 @@ def _action(record: PluginRecord, methods: frozenset[str], name: str, action: ob
     return "" if methods <= SAFE_METHODS else f"{record.name}.{name or 'change'}"
 
 
-def _pools(spec: PluginSpec) -> dict[str, Pool]:
+def _pools(record: PluginRecord, spec: PluginSpec, settings: Settings) -> dict[str, Pool]:
+    limits = settings.limits.plugins.get(record.name, PluginLimits()).upstreams
     pools: dict[str, Pool] = {}
     for upstream in spec.upstreams:
         if upstream.name in pools:
             raise PluginError(f"upstream {upstream.name!r} is declared twice")
-        pools[upstream.name] = Pool(upstream)
+        pools[upstream.name] = Pool(_limited(upstream, limits.get(upstream.name, UpstreamLimits())))
+    if unknown := sorted(limits.keys() - pools):
+        raise PluginError(
+            f"limits.plugins.{record.name}.upstreams: no upstream {unknown[0]!r} is declared "
+            f"(there are: {', '.join(sorted(pools)) or 'none'})"
+        )
     return pools
+
+
+def _limited(upstream: Upstream, limits: UpstreamLimits) -> Upstream:
+    configured = {name: value for name, value in msgspec.structs.asdict(limits).items() if value is not None}
+    return msgspec.structs.replace(upstream, **configured)
 
 
 def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], settings: Settings) -> Iterable[Route]:

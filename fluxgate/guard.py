@@ -48,7 +48,7 @@ class Guard:
                 self._audit.denied(route, principal, scope, error)
             raise
         await self._limits.take(route, principal, scope, answer)
-        with self._limits.running(route):
+        async with self._limits.running(route):
             if route.action:
                 async with self._audit.recording(route, principal, scope, answer):
                     await serve(route, scope, receive, answer)

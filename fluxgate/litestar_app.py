@@ -22,12 +22,12 @@ from fluxgate.errors import (
     ProblemError,
     UnsupportedMediaError,
 )
+from fluxgate.limits.json_depth import is_deeper
 from fluxgate.principal import Principal
 from fluxgate.routing import split_template
+from fluxgate.settings import LimitSettings
 
-__all__ = ["MAX_HANDLER_BODY", "build_litestar"]
-
-MAX_HANDLER_BODY = 4 * 1024 * 1024
+__all__ = ["build_litestar"]
 
 _CODES = {
     400: "BAD_REQUEST",
@@ -48,16 +48,22 @@ _BODY = "data"
 class GatewayRequest(Request[Any, Any, Any]):
     """Litestar's request, with stricter JSON."""
 
+    max_json_depth = 64
+
     async def json(self) -> Any:
         """The body as JSON. Raises 415 unless Content-Type says that it is, 400 where it isn't."""
         if not _JSON_TYPE.match(self.content_type[0]):
             raise UnsupportedMediaError(
                 "The body must be JSON, with Content-Type application/json.", field="content-type"
             )
+        if is_deeper(await self.body(), self.max_json_depth):
+            raise BadRequestError(
+                f"The body nests more than {self.max_json_depth} arrays and objects.",
+                code="BODY_TOO_DEEP",
+                field="body",
+            )
         try:
             return await super().json()
-        except RecursionError:
-            raise BadRequestError("The body is nested too deeply.", code="MALFORMED_BODY", field="body") from None
         except (SerializationException, UnicodeDecodeError) as error:
             detail = str(error.__cause__ or error)
             raise BadRequestError(
@@ -65,18 +71,20 @@ class GatewayRequest(Request[Any, Any, Any]):
             ) from None
 
 
-def build_litestar(routers: Iterable[Router]) -> Litestar:
-    """An app over these routers. Raises whatever Litestar raises for a handler that can't be served or documented."""
+def build_litestar(routers: Iterable[Router], limits: LimitSettings | None = None) -> Litestar:
+    """An app over these routers, with the limits of bodies. Raises whatever Litestar raises for a handler that can't be
+    served or documented."""
+    limits = limits or LimitSettings()
     app = Litestar(
         route_handlers=list(routers),
         openapi_config=OpenAPIConfig(title="Fluxgate", version=__version__, path="/-/schema", render_plugins=[]),
         exception_handlers={ProblemError: _problem, HTTPException: _http_exception, Exception: _unexpected},
-        request_class=GatewayRequest,
+        request_class=type("LimitedRequest", (GatewayRequest,), {"max_json_depth": limits.max_json_depth}),
         dependencies={
             "principal": Provide(_principal, sync_to_thread=False),
             "audit": Provide(_audit, sync_to_thread=False),
         },
-        request_max_body_size=MAX_HANDLER_BODY,
+        request_max_body_size=limits.max_body,
         logging_config=None,
         debug=False,
     )

@@ -53,10 +53,10 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True):
     or for all of a router in its `opt`.
 
     `policy`: who may use it; a route without one fails its plugin's start. `rate`: the class of requests under which a
-    caller's are counted, a name in `[limits.rates]`; by default `read` for GET, `stream` for a GET StreamRoute, else
-    `write`. `action`: what the audit trail calls a use of it; by default `<plugin>.<name>` for a method that changes
-    something, and `""` for one that doesn't; set it to `""` for a POST that only asks. `doc`: what `/-/openapi.json`
-    says of it beyond what its code does.
+    caller's are counted, a name in `[limits.rates]`; by default `read` or `write` as the request's method says, but
+    `stream` for a GET StreamRoute. Streams are counted as such while they are open, too. `action`: what the audit trail
+    calls a use of it; by default `<plugin>.<name>` for a method that changes something, and `""` for one that doesn't;
+    set it to `""` for a POST that only asks. `doc`: what `/-/openapi.json` says of it beyond what its code does.
     """
 
     policy: Policy | None = None
@@ -162,7 +162,9 @@ class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     `handlers`: Litestar route handlers, controllers or routers, with paths relative to the plugin's prefix.
     `piccolo_app`: import path of its Piccolo `APP_CONFIG` module. `before`/`after` order start-up among the plugins
     that are there; `requires` names plugins without which this one is quarantined. `commands` appear as
-    `fluxgate <name> …`. `examples`: lines that `fluxgate run` prints to try, with `{base}` for the gateway's URL.
+    `fluxgate <name> …`. `max_running` and `max_streams`: requests that run at once, and streams that are open, if the
+    general limits (`[limits]`) don't suit; `[limits.plugins.<name>]` overrides both. `examples`: lines that
+    `fluxgate run` prints to try, with `{base}` for the gateway's URL.
     """
 
     title: str
@@ -178,6 +180,8 @@ class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     ui: StaticUI | None = None
     lifespan: Lifespan | None = None
     commands: tuple[click.Command, ...] = ()
+    max_running: int | None = None
+    max_streams: int | None = None
     examples: tuple[str, ...] = ()
     before: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()

@@ -23,6 +23,9 @@ WEBSOCKET = "WEBSOCKET"
 """The method under which a WebSocket route stands in the table. A GET that no other route takes finds it too, to be
 told what is missing of a handshake."""
 
+STREAM = "stream"
+"""The class of requests whose answers last."""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 §9.2.1)."""
 
@@ -45,7 +48,8 @@ class DuplicateRouteError(FluxgateError):
 class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One entry of the table. `template` is the whole path; `endpoint` serves it.
 
-    `policy`: who may use it. `rate`: the class of requests under which it is limited. `action`: what the audit trail
+    `policy`: who may use it. `rate`: the class of requests under which it is limited; empty: `read` or `write`, as each
+    request's method says. `action`: what the audit trail
     calls a use of it; empty for what changes nothing. `upstream`: the name of the upstream it is forwarded to.
     """
 
@@ -62,6 +66,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     upstream: str = ""
     doc: RouteDoc = RouteDoc()
     allow_encoded_separators: bool = False
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether its answers last as long as their clients stay: cameras, events, WebSockets."""
+        return self.rate == STREAM or WEBSOCKET in self.methods
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -44,9 +44,11 @@ from fluxgate.plugins.runner import Timing
 from fluxgate.plugins.validation import check_types
 from fluxgate.principal import Principal
 from fluxgate.server import make_server
-from fluxgate.settings import AuthSettings, ClaimSettings, DatabaseSettings, JwtSettings, Settings
+from fluxgate.settings import AuthSettings, ClaimSettings, DatabaseSettings, JwtSettings, LimitSettings, Settings
+from fluxgate.settings.limits import DEFAULT_RATES
 
 __all__ = [
+    "NO_RATES",
     "RunningGateway",
     "ServingGateway",
     "Timing",
@@ -55,6 +57,9 @@ __all__ = [
     "running_gateway",
     "serving_gateway",
 ]
+
+NO_RATES = LimitSettings(rates=dict.fromkeys(DEFAULT_RATES, "unlimited"))
+"""The limits of a test's gateway unless it asks for others: no caller is ever refused for calling too often."""
 
 _HOST = "gateway.test"
 BASE_URL = f"http://{_HOST}"
@@ -158,15 +163,17 @@ async def running_gateway(
     settings: Settings = Settings(),  # noqa: B008 - frozen
     issuer: TokenIssuer | None = None,
     principal: Principal | None = None,
+    limits: LimitSettings = NO_RATES,
 ) -> AsyncIterator[RunningGateway]:
     """A started gateway with these plugins, and a client that asks it without a network.
 
-    `settings`: beyond what the kit itself sets (port, folder, database, migrations). `issuer`: whose tokens are taken;
-    `principal`: whose requests the client makes, with a token of `issuer` or of one made for it.
+    `settings`: beyond what the kit itself sets (port, folder, database, migrations, limits). `issuer`: whose tokens are
+    taken; `principal`: whose requests the client makes, with a token of `issuer` or of one made for it.
     """
     if principal is not None and issuer is None:
         issuer = TokenIssuer()
     headers = issuer.headers(principal) if principal is not None and issuer is not None else {}
+    settings = msgspec.structs.replace(settings, limits=limits)
     with _built(records, database_url, settings, issuer, strict=strict, timing=timing) as (gateway, data_dir):
         await gateway.startup()
         try:
@@ -186,11 +193,13 @@ def serving_gateway(
     timing: Timing | None = None,
     settings: Settings = Settings(),  # noqa: B008 - frozen
     issuer: TokenIssuer | None = None,
+    limits: LimitSettings = NO_RATES,
 ) -> Iterator[ServingGateway]:
     """A started gateway with these plugins that listens on a free port of 127.0.0.1, in a thread with its own loop.
 
     `settings` and `issuer` as in `running_gateway`.
     """
+    settings = msgspec.structs.replace(settings, limits=limits)
     with _built(records, database_url, settings, issuer, strict=strict, timing=timing) as (gateway, data_dir):
         ports: list[int] = []
         settled = threading.Event()

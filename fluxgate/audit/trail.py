@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fluxgate.address import client_address
+from fluxgate.address import ClientAddress
 from fluxgate.audit.denials import Denials
 from fluxgate.audit.record import AuditRecord, Kind, Result, now
 from fluxgate.audit.writer import AuditWriter
@@ -36,7 +35,7 @@ class AuditTrail:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings.audit
-        self._trusted = tuple(ipaddress.ip_network(network) for network in settings.gateway.trusted_proxies)
+        self._clients = ClientAddress(settings.gateway.trusted_proxies)
         self._writer = AuditWriter(store)
         self._denials = Denials(settings.audit.denied_per_minute)
 
@@ -121,7 +120,7 @@ class AuditTrail:
             http_method=scope["method"],
             path=clean(scope["raw_path"].decode("latin-1"), _LONGEST_PATH),
             params={name: clean(value, _LONGEST_PARAMETER) for name, value in params.items()},
-            client=clean(client_address(scope, self._trusted)),
+            client=clean(self._clients.of(scope)),
             user_agent=_user_agent(scope),
             status=status,
             result="denied" if kind == "denied" else "",

@@ -3,11 +3,11 @@ to keep the processor busy with signatures."""
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections import OrderedDict
 
+from fluxgate.address import network_of
 from fluxgate.errors import TooManyRequestsError
 
 __all__ = ["Attempts"]
@@ -31,14 +31,14 @@ class Attempts:
 
     def check(self, address: str) -> None:
         """Raise TooManyRequestsError if the address has no attempt left. A success costs nothing."""
-        if self._spent and self._left(_network(address), time.monotonic()) < 1:
+        if self._spent and self._left(network_of(address), time.monotonic()) < 1:
             raise TooManyRequestsError(
                 "Too many attempts with credentials that aren't valid.", code="TOO_MANY_ATTEMPTS", retry_after=1
             )
 
     def failed(self, address: str) -> None:
         """Count one that failed."""
-        network, now = _network(address), time.monotonic()
+        network, now = network_of(address), time.monotonic()
         left = self._left(network, now)
         if left < 2:
             logger.warning("%s sends credentials that aren't valid, and is slowed down", network)
@@ -50,15 +50,3 @@ class Attempts:
     def _left(self, network: str, now: float) -> float:
         spent, since = self._spent.get(network, (0.0, now))
         return self._burst - max(0.0, spent - (now - since) * self._refill)
-
-
-def _network(address: str) -> str:
-    if ":" not in address:
-        return address
-    try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((parsed, 64), strict=False))

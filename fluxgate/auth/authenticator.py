@@ -6,7 +6,6 @@ it doesn't lock its owner out: there the caller is nobody, and `scope["fluxgate.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +14,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import TypeVar
 
-from fluxgate.address import client_address, forwarded_scheme
+from fluxgate.address import ClientAddress
 from fluxgate.auth.attempts import Attempts
 from fluxgate.auth.exposure import access_of, warn_of_exposure
 from fluxgate.auth.key_api import KeyApi
@@ -59,7 +58,7 @@ class Authenticator:
         self._settings = settings
         self._store = store
         self._surroundings = Surroundings(settings)
-        self._trusted = tuple(ipaddress.ip_network(network) for network in settings.gateway.trusted_proxies)
+        self._clients = ClientAddress(settings.gateway.trusted_proxies)
         self._https = (settings.gateway.public_url or "").startswith("https://")
         self._attempts = Attempts()
         self._refused: Recent[UnauthenticatedError] = Recent(_REFUSED)
@@ -112,7 +111,7 @@ class Authenticator:
 
     def is_secure(self, scope: Scope) -> bool:
         """Whether the client speaks https, to us or to a proxy that is trusted."""
-        return self._https or forwarded_scheme(scope, self._trusted) == "https"
+        return self._https or self._clients.scheme(scope) == "https"
 
     async def _principal(self, found: Presented, scope: Scope) -> Principal:
         digest = sha256(found.value).digest()
@@ -143,7 +142,7 @@ class Authenticator:
         now = time.monotonic()
         if (again := self._refused.get(digest, now)) is not None:
             raise again.with_traceback(None)
-        address = client_address(scope, self._trusted)
+        address = self._clients.of(scope)
         self._attempts.check(address)
         try:
             return await verify(found.value, digest)

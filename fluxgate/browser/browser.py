@@ -6,11 +6,10 @@ origin that asks.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Mapping
 
-from fluxgate.address import forwarded_scheme
+from fluxgate.address import ClientAddress
 from fluxgate.answer import BrowserFields
 from fluxgate.browser.cors import Cors
 from fluxgate.browser.csp import data_policy, framing_policy, ui_policy
@@ -43,7 +42,7 @@ class Browser:
     def __init__(self, settings: Settings, uis: Mapping[str, StaticUI | None]) -> None:
         self._settings = settings.browser
         self._uis = uis
-        self._trusted = tuple(ipaddress.ip_network(network) for network in settings.gateway.trusted_proxies)
+        self._clients = ClientAddress(settings.gateway.trusted_proxies)
         self._origins = Origins(settings.browser.origins)
         self._cors = Cors(settings.browser, self._origins) if self._origins else None
         self._hsts = settings.browser.hsts_seconds > 0
@@ -62,7 +61,7 @@ class Browser:
         embeds = False
         if self._cors is not None:
             asked_by, embeds = self._allowed(scope)
-        https = self._hsts and forwarded_scheme(scope, self._trusted) == "https"
+        https = self._hsts and self._clients.scheme(scope) == "https"
         asked = (
             ("gateway", "", asked_by, embeds, https)
             if route is None

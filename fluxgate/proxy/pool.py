@@ -1,4 +1,5 @@
-"""The keep-alive connections to one upstream: at most `max_connections`, handed out first come, first served.
+"""The keep-alive connections to one upstream: at most `max_connections`, handed out first come, first served to
+at most `max_waiting`.
 
 A slot is taken and given back synchronously, so a cancelled request can't strand one.
 """
@@ -136,6 +137,8 @@ class Pool:
 
     async def _wait_for_slot(self) -> None:
         """Return with one slot counted in `_connecting`, which whoever gave it up has counted for us."""
+        if len(self._waiters) >= self.upstream.max_waiting:
+            raise PoolTimeout("every connection is busy, and enough requests wait for one")
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:

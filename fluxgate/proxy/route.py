@@ -54,7 +54,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 
     `url` is the base (`http://host:port/base`); a path in it is prefixed to every upstream path. `read_timeout` and
     `write_timeout` bound silence, not the whole transfer. `host_header` is what the upstream sees as Host; by
-    default the URL's authority.
+    default the URL's authority. `max_connections`: requests that it is given at once; `max_streams` how many of these
+    may be streams (default: half of them); `max_waiting`: requests that wait for a connection, for `pool_timeout`.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     write_timeout: float = 30.0
     pool_timeout: float = 5.0
     max_connections: int = 100
+    max_streams: int | None = None
+    max_waiting: int = 256
     keepalive: float = 15.0
     host_header: str | None = None
     tls: TLSOptions = TLSOptions()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from fluxgate.server.pace import DownloadWatch
 from fluxgate.switching import SwitchedProtocol
 from fluxgate.types import RawHeaders
 
@@ -34,6 +35,8 @@ class Connection(Protocol):
     @property
     def has_pipelined(self) -> bool:
         """Whether further requests wait behind this one."""
+
+    download: DownloadWatch
 
     def linger(self) -> None:
         """End our side, and let the client finish or notice."""
@@ -208,6 +211,7 @@ class GatewayCycle(RequestResponseCycle):
             if not more:
                 framed += b"0\r\n\r\n"
             if framed:
+                self.connection.download.bytes += len(framed)
                 self.transport.write(framed)
             return
         if not self.close_delimited:
@@ -215,6 +219,7 @@ class GatewayCycle(RequestResponseCycle):
             if self.expected_content_length < 0:
                 raise RuntimeError("the body is longer than its Content-Length")
         if body:
+            self.connection.download.bytes += len(body)
             self.transport.write(body)
 
     def _complete(self) -> None:

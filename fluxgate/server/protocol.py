@@ -8,9 +8,10 @@
   the handshake waits until it is answered: it is the new protocol's, or else HTTP;
 - `scope["extensions"]`: the connection's transport, for streams that tune its buffers;
 - a request target with a fragment, userinfo, or an authority that isn't Host's is refused, and so are heads over a
-  limit of bytes or of time, other versions of HTTP, and a transfer coding on HTTP/1.0;
+  limit of bytes or of time, bodies that drip, other versions of HTTP, and a transfer coding on HTTP/1.0;
 - pipelined requests wait in little memory, and all of them end with the connection;
-- an answer that comes before the request's end isn't reset away with it.
+- an answer that comes before the request's end isn't reset away with it;
+- a client that reads its answer too slowly is cut off, and one address has so many connections and no more.
 Bad framing (Content-Length with Transfer-Encoding, obs-fold, bad chunk sizes) llhttp refuses by itself.
 """
 
@@ -25,7 +26,9 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from fluxgate.server.addresses import Addresses
 from fluxgate.server.cycle import GatewayCycle
+from fluxgate.server.pace import DownloadWatch, Pace, UploadWatch
 from fluxgate.server.refusal import RefusedError, too_many_connections
 from fluxgate.server.target import split_target
 from fluxgate.server.upgrade import framing_fields, may_switch
@@ -36,22 +39,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fluxgate.access")
 
+UNWATCHED = 16 * 1024
+"""Bytes that may lie unsent after an answer: if they still do when the connection is closed, that is soon enough."""
 LINGER = 2.0
 """Seconds that a client is given to read an answer which came before the end of its request."""
-HEAD_TIMEOUT = 30.0
-"""Seconds in which a request's head must come, once its first byte has, or the connection was made."""
-MAX_FIELDS = 200
 
 
 class GatewayProtocol(HttpToolsProtocol):
-    """One client connection. `max_head` in bytes; `max_connections` of the whole server."""
+    """One client connection. `max_head` and `max_target` in bytes; `max_connections` of the whole server;
+    `head_timeout`: seconds in which a request's head must come, once its first byte has, or the connection was made."""
 
     max_head = 64 * 1024
+    max_target = 8192
+    max_fields = 200
     max_connections = 1_000_000
-    head_timeout = HEAD_TIMEOUT
+    head_timeout = 30.0
+    pace = Pace()
+    addresses = Addresses()
     draining = False
     """Of all connections of a server: it will end soon, so none is kept for a further request."""
 
+    upload: UploadWatch
+    download: DownloadWatch
     running: GatewayCycle | None = None
     """The request that is being answered; `cycle` is the one that was parsed last, which may wait behind it."""
     discarding = False
@@ -80,10 +89,18 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Part of asyncio.Protocol."""
         super().connection_made(transport)
+        self.upload = UploadWatch(self, self.pace)
+        self.download = DownloadWatch(self, self.pace)
+        if not self.addresses.enter(self):
+            self._refuse(RefusedError(503, "TOO_MANY_CONNECTIONS", "Your address has too many connections open."))
+            return
         self._head_timer = self.loop.call_later(self.head_timeout, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio.Protocol."""
+        self.addresses.leave(self)
+        self.upload.stop()
+        self.download.stop()
         self._stop_head_timer()
         if self._linger_timer is not None:
             self._linger_timer.cancel()
@@ -119,8 +136,15 @@ class GatewayProtocol(HttpToolsProtocol):
             if self._unproductive > self.max_head:
                 # A field, a trailer or a chunk extension that never ends: the parser would keep it in memory.
                 self._refuse(_too_large())
-            elif self._in_head and self._unproductive and self._head_timer is None:
+            elif not self._in_head:
+                self.upload.watch()
+            elif self._unproductive and self._head_timer is None:
                 self._head_timer = self.loop.call_later(self.head_timeout, self._too_slow)
+
+    def pause_writing(self) -> None:
+        """Part of asyncio.Protocol."""
+        super().pause_writing()
+        self.download.watch()
 
     def _hold(self, data: bytes) -> None:
         """Requests wait, or a handshake does: keep a little of what comes, unparsed, and read on, as only reading shows
@@ -163,6 +187,15 @@ class GatewayProtocol(HttpToolsProtocol):
         else:
             self._refuse(RefusedError(408, "REQUEST_TIMEOUT", "The request's head didn't come in time."))
 
+    def upload_too_slow(self) -> None:
+        """Called by the watch over the request's body."""
+        self._refuse(RefusedError(408, "REQUEST_TIMEOUT", "The request's body comes too slowly."))
+
+    def download_too_slow(self) -> None:
+        """Called by the watch over the answers' way to the client."""
+        logger.info("%s reads too slowly, its connection is closed", self.client[0] if self.client else "-")
+        self.transport.abort()
+
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
@@ -204,6 +237,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
+        self.download.watch()
         self._linger_timer = self.loop.call_later(LINGER, self.transport.close)
 
     # -- llhttp callbacks
@@ -222,7 +256,7 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         self.url += url
         self._head_bytes += len(url)
-        if self._head_bytes > self.max_head:
+        if self._head_bytes > self.max_target:
             raise RefusedError(414, "URI_TOO_LONG", "The request target is too long.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -230,7 +264,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if not self._in_head or self._skip_head:
             return
         self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self.max_head or len(self.headers) > MAX_FIELDS:
+        if self._head_bytes > self.max_head or len(self.headers) >= self.max_fields:
             raise _too_large()
         super().on_header(name, value)
 
@@ -291,6 +325,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of a body; after the answer it is thrown away."""
         self._unproductive = 0
+        self.upload.bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
             return
@@ -319,6 +354,8 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is complete: go on with the next pipelined request, or wait for one."""
         self.server_state.total_requests += 1
+        if self.transport.is_closing() or self.transport.get_write_buffer_size() > UNWATCHED:
+            self.download.watch()
         if self.transport.is_closing() or self._linger_timer is not None:
             return
         if self.pipeline:
@@ -366,6 +403,11 @@ class GatewayProtocol(HttpToolsProtocol):
         """The protocol that had the connection is done with it, so it is over."""
         self.transport.abort()
         self.connection_lost(None)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No request came for too long."""
+        super().timeout_keep_alive_handler()
+        self.download.watch()
 
     def shutdown(self) -> None:
         """The server ends: close when idle, else after the answer that is under way."""

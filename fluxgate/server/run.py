@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
+from fluxgate.address import ClientAddress
+from fluxgate.server.addresses import Addresses
+from fluxgate.server.pace import Pace
 from fluxgate.server.protocol import GatewayProtocol
 
 if TYPE_CHECKING:
@@ -118,10 +121,22 @@ class GatewayServer(uvicorn.Server):
 
 def make_server(app: Gateway, settings: GatewaySettings, on_listening: Callable[[str, int], None]) -> GatewayServer:
     """A server for `app` as the settings say; `run()` it, or `await serve()`."""
+    limits = app.settings.limits
     protocol = type(
         "ConfiguredProtocol",
         (GatewayProtocol,),
-        {"max_head": settings.max_header_bytes, "max_connections": settings.max_connections, "draining": False},
+        {
+            "draining": False,
+            "max_head": settings.max_header_bytes,
+            "max_target": limits.max_target_bytes,
+            "max_fields": limits.max_fields,
+            "max_connections": settings.max_connections,
+            "head_timeout": limits.head_timeout,
+            "pace": Pace(limits.min_upload_rate, limits.min_download_rate, limits.slow_grace),
+            "addresses": Addresses(
+                limits.max_connections_per_address, ClientAddress(settings.trusted_proxies).is_trusted
+            ),
+        },
     )
     config = uvicorn.Config(
         cast("ASGI3Application", app),
@@ -136,7 +151,8 @@ def make_server(app: Gateway, settings: GatewaySettings, on_listening: Callable[
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_keep_alive=75,
+        # uvicorn says int, and hands it to the event loop, which takes any number
+        timeout_keep_alive=cast("int", limits.keepalive_timeout),
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
         backlog=2048,
     )

@@ -4,7 +4,7 @@ from fluxgate.settings.audit import AuditSettings
 from fluxgate.settings.auth import AuthSettings, Issuer, KeySettings, LinkSettings, SessionSettings
 from fluxgate.settings.browser import BrowserSettings
 from fluxgate.settings.jwt import ClaimSettings, JwtSettings, VerificationKeySettings
-from fluxgate.settings.limits import LimitSettings
+from fluxgate.settings.limits import LimitSettings, PluginLimits, UpstreamLimits
 from fluxgate.settings.loader import CONFIG_NAME, load_settings
 from fluxgate.settings.model import DatabaseSettings, GatewaySettings, MigrationMode, Settings
 from fluxgate.settings.plugins import NoSettings, decode_plugin_settings, unknown_sections
@@ -26,10 +26,12 @@ __all__ = [
     "LinkSettings",
     "MigrationMode",
     "NoSettings",
+    "PluginLimits",
     "SessionSettings",
     "Settings",
     "Sources",
     "TelemetrySettings",
+    "UpstreamLimits",
     "VerificationKeySettings",
     "decode_plugin_settings",
     "load_settings",

@@ -23,7 +23,9 @@ def client() -> Iterator[httpx.Client]:
             client.post(f"/api/t/things/{number}")
         client.delete("/api/t/things/x")
         client.post("/api/t/hidden")
+        # Outcomes and refusals are written behind the answers.
         wait_for(lambda: not client.get("/-/audit?result=unfinished").json()["items"])
+        wait_for(lambda: len(client.get("/-/audit").json()["items"]) == 9)
         yield client
 
 

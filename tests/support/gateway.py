@@ -24,7 +24,8 @@ import psutil
 from fluxgate.app import build
 from fluxgate.plugins.record import PluginRecord
 from fluxgate.server import make_server
-from fluxgate.settings import AuthSettings, GatewaySettings, Settings
+from fluxgate.settings import AuthSettings, GatewaySettings, LimitSettings, Settings
+from fluxgate.testing import NO_RATES
 from tests.support.proxy_plugin import Addresses, spec
 from tests.support.rawpeer import TIMEOUT, Answer, RawClient, refusing_port, request_bytes
 
@@ -41,13 +42,22 @@ class Arguments(msgspec.Struct, frozen=True):
 
     addresses: Addresses
     settings: dict[str, Any]
+    limits: LimitSettings
     data_dir: str
 
 
 class GatewayProcess:
-    """A running gateway; its log is a file. Leaving the context ends it with SIGTERM and expects exit code 0."""
+    """A running gateway, without rate limits unless `limits` has some; its log is a file. Leaving the context ends it
+    with SIGTERM and expects exit code 0."""
 
-    def __init__(self, raw: str = "", unanswering: int = 0, sockets: str = "", **settings: object) -> None:
+    def __init__(
+        self,
+        raw: str = "",
+        unanswering: int = 0,
+        sockets: str = "",
+        limits: LimitSettings = NO_RATES,
+        **settings: object,
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fluxgate-test-")
         refusing = f"http://127.0.0.1:{refusing_port()}"
         arguments = Arguments(
@@ -58,6 +68,7 @@ class GatewayProcess:
                 sockets or refusing,
             ),
             {"trusted_proxies": [f"{TRUSTED}/32"], "max_header_bytes": MAX_HEAD, "shutdown_timeout": 5, **settings},
+            limits,
             self._folder.name,
         )
         self._log = Path(self._folder.name) / "log"
@@ -204,7 +215,8 @@ def main(argument: str) -> None:
         **{"port": 0, "data_dir": Path(arguments.data_dir), **arguments.settings},
     )
     # What the tests call it; some of them speak of Hosts that are anybody's.
-    app = build(Settings(gateway=gateway, auth=AuthSettings(allowed_hosts=("*",))), [record])
+    auth = AuthSettings(allowed_hosts=("*",))
+    app = build(Settings(gateway=gateway, auth=auth, limits=arguments.limits), [record])
 
     def listening(host: str, port: int) -> None:
         sys.stdout.write(f"{port}\n")

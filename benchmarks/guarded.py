@@ -1,0 +1,34 @@
+"""The gateway as it stands in front of real users: every caller has a token, and every layer is on."""
+
+from __future__ import annotations
+
+import time
+
+import jwt
+
+__all__ = ["CONFIG", "HEADERS"]
+
+_SECRET = "of-the-benchmark-and-nobody-else-0123456789abcdef"
+_ISSUER = "https://issuer.test"
+
+AUTH = f"""
+[auth.jwt]
+issuer = "{_ISSUER}"
+audience = ["fluxgate"]
+secret = "{_SECRET}"
+"""
+
+_CLAIMS = {"iss": _ISSUER, "aud": "fluxgate", "sub": "ada", "roles": ["operator"], "exp": int(time.time()) + 86_400}
+HEADERS = {"Authorization": f"Bearer {jwt.encode(_CLAIMS, _SECRET, 'HS256')}"}
+"""An operator's."""
+
+LIMITS = """
+[limits.rates]
+read = "1000000/s"
+write = "1000000/s"
+upload = "1000000/s"
+stream = "1000000/s"
+"""
+"""Counted, and never reached."""
+
+CONFIG = AUTH + LIMITS
