@@ -138,12 +138,15 @@ class Workshop:
         server.wait_listening()
         return server
 
-    def fluxgate(self, env: dict[str, str], *, home: Path | None = None, wait: bool = True) -> Server:
-        """`fluxgate run` with its defaults in an empty folder (or in `home`), told the rest by its environment."""
+    def fluxgate(self, env: dict[str, str], *, home: Path | None = None, wait: bool = True, config: str = "") -> Server:
+        """`fluxgate run` in an empty folder (or in `home`) with this `fluxgate.toml`, told the rest by its
+        environment."""
         port = free_port()
         if home is None:
             home = self.folder / f"fluxgate-{port}"
             home.mkdir()
+        if config:
+            (home / "fluxgate.toml").write_text(config)
         command = [sys.executable, "-m", "fluxgate", "run"]
         env = {"FLUXGATE_HOST": HOST, "FLUXGATE_PORT": str(port), "PYTHONUNBUFFERED": "1", **env}
         server = self.start("fluxgate", command, port, core=self.cores.server, env=env, cwd=home)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,8 +23,12 @@ class Load(msgspec.Struct, frozen=True):
     errors: int
 
 
-def run(origin: str, paths: Sequence[str], *, connections: int, seconds: int) -> Load:
-    """Keeps `connections` keep-alive connections busy for `seconds`, asking for `paths` in turn. Closed loop."""
+def run(
+    origin: str, paths: Sequence[str], *, connections: int, seconds: int, headers: Mapping[str, str] | None = None
+) -> Load:
+    """Keeps `connections` keep-alive connections busy for `seconds`, asking for `paths` in turn with these `headers`.
+    Closed loop."""
+    fields = [argument for name, value in (headers or {}).items() for argument in ("-H", f"{name}: {value}")]
     finished = subprocess.run(
         [
             "wrk",
@@ -35,6 +39,7 @@ def run(origin: str, paths: Sequence[str], *, connections: int, seconds: int) ->
             "10s",
             "-s",
             str(SCRIPT),
+            *fields,
             origin,
             "--",
             *paths,

@@ -110,6 +110,7 @@ class Answer:
             self.broken = True
             break_off(scope)
             return
+        scope["fluxgate.problem_code"] = error.problem_code
         body = error.body(self._request_id)
         self.dated = True
         headers = [

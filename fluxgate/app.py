@@ -13,7 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -37,13 +37,16 @@ from fluxgate.plugins.loading import load
 from fluxgate.plugins.ordering import order
 from fluxgate.plugins.record import PluginRecord
 from fluxgate.plugins.runner import Timing
-from fluxgate.policy import AUTHENTICATED, PUBLIC
+from fluxgate.policy import AUTHENTICATED, PUBLIC, Policy, Require
 from fluxgate.proxy.forward import CLIENT_CLOSED_REQUEST, ClientGone, ResponseBroken
 from fluxgate.routing import WEBSOCKET, Match, Route
 from fluxgate.settings import Settings
 from fluxgate.store import Store
 from fluxgate.telemetry import Telemetry
 from fluxgate.types import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from fluxgate.telemetry.exposition import Exposition
 
 logger = logging.getLogger("fluxgate")
 
@@ -87,6 +90,7 @@ class Gateway:
         self._browser = Browser(settings, uis)
         self._guard = Guard(self.auth, self.limits, self.audit)
         self._openapi_body: bytes | None = None
+        self._exposition: Exposition | None = None
 
     # -- ASGI
 
@@ -154,29 +158,10 @@ class Gateway:
         scope["fluxgate.request_id"] = request_id
         REQUEST_ID.set(request_id)
         answer = Answer(send, request_id)
-        route: Route | None = None
+        scope["fluxgate.answer"] = answer
         self.telemetry.begun(scope)
         try:
-            answer.browser = self._browser.fields(scope, None)
-            check_edge(scope)
-            self.limits.check_query(scope)
-            if (preflight := self._browser.preflight(scope, self.table)) is not None:
-                answer.browser = preflight
-                await answer.empty([])
-                return
-            match = self._resolve(scope)
-            route = match.route
-            answer.browser = self._browser.fields(scope, route)
-            scope["fluxgate.route"] = route
-            scope["fluxgate.params"] = match.params
-            scope["path_params"] = match.path_params
-            answer.dated = route.kind not in _FORWARDED
-            if route.plugin:
-                self._gate(route, scope)
-            await self._guard.pass_on(route, scope, receive, answer, self._serve)
-            if not answer.status:
-                logger.warning("%s %s: its endpoint answered nothing", scope["method"], scope["path"])
-                await answer.problem(_failed(), scope)
+            await self._pass_through(scope, receive, answer)
         except MethodNotAllowedError as error:
             allowed = error.allow | {"OPTIONS"}
             if scope["method"] == "OPTIONS":
@@ -198,7 +183,31 @@ class Gateway:
             logger.exception("%s %s failed", scope["method"], scope["path"])
             await answer.problem(_failed(), scope)
         finally:
-            self.telemetry.ended(scope, route, answer, time.perf_counter() - begun)
+            self.telemetry.ended(scope, scope.get("fluxgate.route"), answer, time.perf_counter() - begun)
+
+    async def _pass_through(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+        """From the edge to the endpoint; what stops the request on its way is raised."""
+        answer.browser = self._browser.fields(scope, None)
+        check_edge(scope)
+        self.limits.check_query(scope)
+        if (preflight := self._browser.preflight(scope, self.table)) is not None:
+            answer.browser = preflight
+            await answer.empty([])
+            return
+        match = self._resolve(scope)
+        route = match.route
+        answer.browser = self._browser.fields(scope, route)
+        scope["fluxgate.route"] = route
+        self.telemetry.routed(route)
+        scope["fluxgate.params"] = match.params
+        scope["path_params"] = match.path_params
+        answer.dated = route.kind not in _FORWARDED
+        if route.plugin:
+            self._gate(route, scope)
+        await self._guard.pass_on(route, scope, receive, answer, self._serve)
+        if not answer.status:
+            logger.warning("%s %s: its endpoint answered nothing", scope["method"], scope["path"])
+            await answer.problem(_failed(), scope)
 
     def _resolve(self, scope: Scope) -> Match:
         try:
@@ -254,6 +263,7 @@ class Gateway:
                 ("/-/health/live", self._live, "Whether the process is alive", PUBLIC),
                 ("/-/health/ready", self._ready, "Whether to send traffic here", PUBLIC),
                 ("/-/openapi.json", self._openapi, "This API as OpenAPI 3.1", PUBLIC),
+                ("/-/metrics", self._metrics, "The gateway's numbers for Prometheus", self._metrics_policy()),
             )
         ]
         return [*own, audit_route(self.store), *self.auth.routes(self._match)]
@@ -275,6 +285,26 @@ class Gateway:
     async def _health(self, scope: Scope, receive: Receive, send: Send) -> None:
         view = await self.health.full()
         await send_json(send, 503 if view.status == "unavailable" else 200, view)
+
+    def _metrics_policy(self) -> Policy:
+        public = self.settings.telemetry.public_metrics
+        return PUBLIC if public else Require(roles=frozenset({"metrics"}), scopes=frozenset({"metrics"}))
+
+    async def _metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._exposition is None:
+            # Imported when it is asked for: it takes a good part of a start.
+            from fluxgate.telemetry.exposition import Exposition  # noqa: PLC0415
+
+            self._exposition = Exposition(self.telemetry.requests, self.telemetry.lag, self.host, self.store)
+        accept = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
+        body, content_type = self._exposition.render(accept)
+        headers = [
+            (b"content-type", content_type.encode("latin-1")),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._openapi_body is None:

@@ -1,6 +1,7 @@
 """Where log records go: standard error, as lines for people or as JSON for collectors.
 
-A record's text never begins a line of its own: what a client or an upstream sent can't forge a record.
+A record's text never begins a line of its own: what a client or an upstream sent can't forge a record. Secrets in it
+are hidden (`redaction.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from fluxgate.redaction import redact
 from fluxgate.settings import GatewaySettings
 
 REQUEST_ID: ContextVar[str] = ContextVar("fluxgate_request_id", default="")
@@ -38,11 +40,13 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Part of logging.Formatter."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        line = f"{stamp},{record.msecs:03.0f} {record.levelname:7} {record.name}: {one_line(record.getMessage())}"
+        line = (
+            f"{stamp},{record.msecs:03.0f} {record.levelname:7} {record.name}: {one_line(redact(record.getMessage()))}"
+        )
         if request_id := REQUEST_ID.get():
             line += f" [{request_id}]"
         if record.exc_info:
-            trace = self.formatException(record.exc_info).splitlines()
+            trace = redact(self.formatException(record.exc_info)).splitlines()
             line = "\n    ".join([line, *(one_line(part) for part in trace)])
         return line
 
@@ -56,12 +60,12 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
         }
         if request_id := REQUEST_ID.get():
             entry["request_id"] = request_id
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = redact(self.formatException(record.exc_info))
         return msgspec.json.encode(entry).decode()
 
 
@@ -76,5 +80,5 @@ def configure_logging(settings: GatewaySettings) -> None:
     logging.logThreads = False
     logging.logProcesses = False
     logging.logMultiprocessing = False
-    for noisy in ("asyncio", "httpx", "uvicorn.error"):
+    for noisy in ("asyncio", "httpx", "uvicorn.error", "piccolo", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -7,7 +7,7 @@ A plugin named `printing` owns the prefix `/api/printing` (its routes) and, if i
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +32,7 @@ __all__ = [
     "Body",
     "Check",
     "CheckResult",
+    "Gauge",
     "HealthCheck",
     "HealthGate",
     "PluginContext",
@@ -139,6 +140,19 @@ class StaticUI(msgspec.Struct, frozen=True, kw_only=True):
     csp: Mapping[str, tuple[str, ...]] = {}
 
 
+class Gauge(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of the plugin's in `/-/metrics`, as `fluxgate_<plugin>_<name>`.
+
+    `read` is called when it is asked for, must be cheap and gives (values of the labels, number) for each series; how
+    many there are must be bounded.
+    """
+
+    name: str
+    help: str
+    read: Callable[[], Iterable[tuple[tuple[str, ...], float]]]
+    labels: tuple[str, ...] = ()
+
+
 class PluginContext(msgspec.Struct, frozen=True, kw_only=True):
     """The services handed to a plugin's lifespan, and no others.
 
@@ -176,6 +190,7 @@ class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[StreamRoute, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
     health_gates: tuple[HealthGate, ...] = ()
+    gauges: tuple[Gauge, ...] = ()
     piccolo_app: str | None = None
     ui: StaticUI | None = None
     lifespan: Lifespan | None = None

@@ -450,7 +450,11 @@ def test_the_json_log(site: Site) -> None:
     ping, boom, nowhere = [record for record in records if record["logger"] == "fluxgate.access"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", ping.pop("time"))
     assert ping.pop("ms") >= 0
+    assert re.fullmatch("[0-9a-f]{32}", ping.pop("trace_id"))
     assert ping == {
+        "principal": "local",
+        "auth": "open",
+        "outcome": "ok",
         "level": "info",
         "logger": "fluxgate.access",
         "client": "127.0.0.1",

@@ -116,6 +116,7 @@ async def test_it_has_every_route_tagged_by_plugin() -> None:
         ("get", "/-/health/live"),
         ("get", "/-/health/ready"),
         ("get", "/-/openapi.json"),
+        ("get", "/-/metrics"),
         ("get", "/-/auth/me"),
         ("get", "/-/auth/csrf"),
         ("post", "/-/auth/session"),

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from typing import TYPE_CHECKING
 
 from fluxgate.errors import BadRequestError, ProblemError
@@ -20,6 +21,7 @@ from fluxgate.proxy.http1 import ResponseHead, UpstreamConnection
 from fluxgate.proxy.outcomes import IDEMPOTENT, BodyTooLarge, ClientGone, ClientStalled, ResponseBroken
 from fluxgate.proxy.problems import problem_of
 from fluxgate.proxy.recording import Recording
+from fluxgate.proxy.timing import UpstreamCall
 from fluxgate.proxy.upload import Upload
 from fluxgate.types import Message, RawHeaders, Receive, Scope, Send
 
@@ -51,6 +53,8 @@ class ProxyExchange:
                 self.chunked = True
             elif name == b"host":
                 self.host = value
+        self.call = UpstreamCall(forwarder.pool.upstream.name)
+        scope["fluxgate.upstream"] = self.call
         self.started = False
         self.sent = False
         self.client_gone = False
@@ -137,6 +141,7 @@ class ProxyExchange:
             connection: UpstreamConnection | None = None
             try:
                 connection = await self.f.pool.acquire(fresh=attempt > 1)
+                self.call.connected = time.perf_counter()
                 await self._once(connection)
             except UpstreamError as error:
                 if attempt >= policy.attempts or not self._may_retry(error):
@@ -148,6 +153,7 @@ class ProxyExchange:
                     self.f.pool.release(connection, reusable=False)
             await asyncio.sleep(policy.backoff * (2 ** (attempt - 1)) * (0.5 + random.random()))  # noqa: S311 - jitter
             attempt += 1
+            self.call.attempts = attempt
 
     def _may_retry(self, error: UpstreamError) -> bool:
         if self.started or (self.upload is not None and self.upload.begun):
@@ -162,6 +168,7 @@ class ProxyExchange:
         )
 
     def _fail(self, error: UpstreamError) -> None:
+        self.call.error = type(error).__name__
         logger.warning(
             "upstream %s: %s %s: %s: %s [%s]",
             self.f.pool.upstream.name,
@@ -188,6 +195,7 @@ class ProxyExchange:
         try:
             try:
                 answer = await connection.head()
+                self.call.answered, self.call.status = time.perf_counter(), answer.status
             except UpstreamError as error:
                 self._explain(pump, error)
                 raise

@@ -11,6 +11,8 @@ import msgspec
 from fluxgate.credentials import sets_own_cookie, without_own
 from fluxgate.principal import ANONYMOUS, Principal
 from fluxgate.proxy.route import HeaderPolicy
+from fluxgate.proxy.timing import UpstreamCall
+from fluxgate.tracecontext import TraceContext
 from fluxgate.types import RawHeaders, Scope
 
 HOP_BY_HOP = frozenset(
@@ -60,6 +62,8 @@ _NEVER_REQUEST = HOP_BY_HOP | {b"host", b"expect"}
 
 _FRAMING = frozenset({b"content-length", b"content-type", b"content-encoding"})
 
+_TRACE = frozenset({b"traceparent", b"tracestate"})
+
 VIA = b"fluxgate"
 
 _PRINTABLE = " !#$&'()*+/:;=?@[]"
@@ -70,7 +74,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Caller(msgspec.Struct, frozen=True):
     """Who is on the other end of the connection, as upstreams are told: address, scheme and the Host that was asked
     for. `trusted`: it is a proxy of ours, whose own `X-Forwarded-*` are believed. `principal`: whom the gateway
-    knows."""
+    knows. `trace`: the fields of the trace that the request belongs to, in place of the client's own."""
 
     address: bytes
     scheme: bytes
@@ -79,6 +83,7 @@ class Caller(msgspec.Struct, frozen=True):
     request_id: bytes
     trusted: bool
     principal: Principal = ANONYMOUS
+    trace: RawHeaders = []
 
 
 def caller_of(scope: Scope, host: bytes, networks: tuple[Network, ...]) -> Caller:
@@ -93,7 +98,17 @@ def caller_of(scope: Scope, host: bytes, networks: tuple[Network, ...]) -> Calle
         request_id=scope["fluxgate.request_id"].encode("ascii"),
         trusted=peer_is_trusted(address, networks),
         principal=scope.get("fluxgate.principal", ANONYMOUS),
+        trace=_trace_fields(scope),
     )
+
+
+def _trace_fields(scope: Scope) -> RawHeaders:
+    trace: TraceContext | None = scope.get("fluxgate.trace")
+    call: UpstreamCall | None = scope.get("fluxgate.upstream")
+    if trace is None or call is None:
+        return []
+    fields = [(b"traceparent", trace.parent(call.span_id))]
+    return [*fields, (b"tracestate", trace.state)] if trace.state else fields
 
 
 class RequestHeaderRules:
@@ -122,6 +137,8 @@ class RequestHeaderRules:
             lowered = name.lower()
             if lowered in self._drop or lowered in named or lowered in self._replaced:
                 continue
+            if lowered in _TRACE and caller.trace:
+                continue
             if b"_" in lowered and self._is_disguised(lowered.replace(b"_", b"-")):
                 continue
             if lowered == b"via":
@@ -146,6 +163,7 @@ class RequestHeaderRules:
             kept.append((b"x-forwarded-host", host))
         kept += (
             *said.items(),
+            *caller.trace,
             (b"x-request-id", caller.request_id),
             (b"via", via + b", " + own_via if via else own_via),
         )

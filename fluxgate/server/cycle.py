@@ -56,6 +56,8 @@ class GatewayCycle(RequestResponseCycle):
     on_ending: Callable[[], None] | None = None
     bodyless = False
     close_delimited = False
+    received = 0
+    """Bytes of the request's body so far."""
     switched: SwitchedProtocol | None = None
     """Has the connection since a 101."""
 

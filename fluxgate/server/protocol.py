@@ -3,6 +3,7 @@
 - `scope["fluxgate.on_disconnect"](callback)`: told at once when the client's connection is lost, without a task that
   waits for it;
 - `scope["fluxgate.on_ending"](callback)`: told when the server ends, so that an answer without an end ends then;
+- `scope["fluxgate.cycle"].received`: bytes of the request's body so far;
 - `scope["fluxgate.abort"]()`: break the transfer off, so that the client sees a broken answer and not a short one;
 - `scope["fluxgate.switch"]`, for a WebSocket handshake only: answer 101 and take the connection over. What came behind
   the handshake waits until it is answered: it is the new protocol's, or else HTTP;
@@ -304,6 +305,7 @@ class GatewayProtocol(HttpToolsProtocol):
         cycle.connection = self
         scope["extensions"] = {"fluxgate.transport": self.transport}
         scope["fluxgate.on_disconnect"] = cycle.set_on_disconnect
+        scope["fluxgate.cycle"] = cycle
         scope["fluxgate.on_ending"] = cycle.set_on_ending
         scope["fluxgate.abort"] = cycle.abort_response
         app = self.app
@@ -329,6 +331,7 @@ class GatewayProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle.response_complete:
             return
+        cast("GatewayCycle", cycle).received += len(body)
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()

@@ -9,7 +9,7 @@ from fluxgate.settings.loader import CONFIG_NAME, load_settings
 from fluxgate.settings.model import DatabaseSettings, GatewaySettings, MigrationMode, Settings
 from fluxgate.settings.plugins import NoSettings, decode_plugin_settings, unknown_sections
 from fluxgate.settings.sources import Sources
-from fluxgate.settings.telemetry import TelemetrySettings
+from fluxgate.settings.telemetry import OtlpSettings, TelemetrySettings
 
 __all__ = [
     "CONFIG_NAME",
@@ -26,6 +26,7 @@ __all__ = [
     "LinkSettings",
     "MigrationMode",
     "NoSettings",
+    "OtlpSettings",
     "PluginLimits",
     "SessionSettings",
     "Settings",

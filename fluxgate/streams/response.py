@@ -182,12 +182,15 @@ def _direct_writer(scope: Scope) -> Callable[[bytes], bool] | None:
     if transport is None or scope["http_version"] != "1.1":
         return None
     is_closing, unsent, write = transport.is_closing, transport.get_write_buffer_size, transport.write
+    answer = scope.get("fluxgate.answer")
 
     def write_chunk(chunk: bytes) -> bool:
         if unsent():
             return False
         if not is_closing():
             write(chunk)
+            if answer is not None:
+                answer.sent += len(chunk)
         return True
 
     return write_chunk

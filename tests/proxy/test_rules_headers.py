@@ -25,7 +25,7 @@ BROWSER = [
     b"content-security-policy",
     b"permissions-policy",
 ]
-OWN = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id", b"via")
+OWN = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"traceparent", b"x-request-id", b"via")
 
 
 def names(headers: list[tuple[bytes, bytes]]) -> list[bytes]:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from fluxgate.errors import PluginError
-from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, RouteDoc, StreamRoute
+from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, RouteDoc, StreamRoute
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs, files, jobs, printer, queue, reads
@@ -105,6 +105,36 @@ class NativeBackend:
         """Health of the printers."""
         return (HealthCheck(name="printers", check=self._check_printers, interval=1.0),)
 
+    @property
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Numbers for `/-/metrics`."""
+        return (
+            Gauge(
+                name="printers",
+                help="Printers by what they were last seen doing.",
+                labels=("status",),
+                read=self._printers_by_status,
+            ),
+            Gauge(
+                name="camera_viewers",
+                help="Who watches a printer's camera.",
+                labels=("printer",),
+                read=lambda: [((name,), camera.stats.viewers) for name, camera in self.service.cameras.items()],
+            ),
+            Gauge(
+                name="camera_frames",
+                help="Pictures that a camera has sent since the start.",
+                labels=("printer",),
+                read=lambda: [((name,), camera.stats.frames) for name, camera in self.service.cameras.items()],
+            ),
+            Gauge(
+                name="camera_dropped_frames",
+                help="Pictures that viewers on slow links missed, summed over viewers, since the start.",
+                labels=("printer",),
+                read=lambda: [((name,), camera.stats.dropped) for name, camera in self.service.cameras.items()],
+            ),
+        )
+
     @asynccontextmanager
     async def running(self, context: PluginContext) -> AsyncIterator[None]:
         """Start store, printers and queue; stop them in reverse order. Printers go on printing."""
@@ -156,6 +186,9 @@ class NativeBackend:
             summary=summary,
             doc=doc,
         )
+
+    def _printers_by_status(self) -> list[tuple[tuple[str], float]]:
+        return self.service.printers_by_status()
 
     async def _check_printers(self) -> CheckResult:
         return await self.service.check_printers()

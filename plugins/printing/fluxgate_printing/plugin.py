@@ -56,6 +56,7 @@ def _native(settings: PrintingSettings) -> PluginSpec:
         streams=backend.streams,
         health_checks=backend.checks,
         health_gates=(fluxprint_gate(settings.fluxprint),),
+        gauges=backend.gauges,
         piccolo_app=PICCOLO_APP,
         lifespan=backend.running,
         examples=EXAMPLES,

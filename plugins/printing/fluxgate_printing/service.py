@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
@@ -78,6 +79,11 @@ class PrintingService:
         texts = [f"offline: {', '.join(offline)}"] if offline else []
         texts += [f"error: {', '.join(failed)}"] if failed else []
         return CheckResult(status="degraded", detail="; ".join(texts))
+
+    def printers_by_status(self) -> list[tuple[tuple[str], float]]:
+        """How many printers are in each status that one of them is in."""
+        counts = Counter(lane.supervisor.state.status for lane in self.lanes.values())
+        return [((status,), count) for status, count in counts.items()]
 
     # -- queue
 
