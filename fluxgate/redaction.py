@@ -15,7 +15,7 @@ _SECRETS = re.compile(
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*               # a JWT
     | (?P<user>\b[a-z][a-z0-9+.-]*://[^\s/:@'"]*:)[^\s/@'"]+(?=@)          # the password of a URL
     | (?P<name>(?:pass(?:word|wd)?|secret|api[_-]?key|access[_-]?token|csrf[_-]?token|authorization|cookie
-        |fluxgate_session|fg_link|x-api-key)["']?\s*[=:]\s*b?["']?)[^\s"',;&}]{3,}
+        |fluxgate_session|fg_link|x-api-key)["']?\s*[=:]\s*(?:b["']|["'])?(?:(?:bearer|basic|digest|token)\s+)?)[^\s"',;&}]{3,}
     | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
