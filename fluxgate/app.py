@@ -74,6 +74,7 @@ class Gateway:
         ordered = order(records)
         assembly = assemble(ordered, settings, self._own_routes())
         self.table = assembly.table
+        self.cache = assembly.cache
         self.litestar = assembly.litestar
         # Assembling may have quarantined some that others require.
         self.host = PluginHost(settings, order(ordered), assembly.pools, self.store, timing)
@@ -295,7 +296,9 @@ class Gateway:
             # Imported when it is asked for: it takes a good part of a start.
             from fluxgate.telemetry.exposition import Exposition  # noqa: PLC0415
 
-            self._exposition = Exposition(self.telemetry.requests, self.telemetry.lag, self.host, self.store)
+            self._exposition = Exposition(
+                self.telemetry.requests, self.telemetry.lag, self.host, self.store, self.cache
+            )
         accept = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
         body, content_type = self._exposition.render(accept)
         headers = [

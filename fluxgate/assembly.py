@@ -17,6 +17,7 @@ from fluxgate.litestar_app import build_litestar
 from fluxgate.plugin import PluginSpec, Policy
 from fluxgate.plugins.loading import PLUGIN_ERRORS
 from fluxgate.plugins.record import PluginRecord, ui_path_fault
+from fluxgate.proxy.cache import CachedForwarder, Invalidating, MicroCache
 from fluxgate.proxy.forward import Forwarder
 from fluxgate.proxy.headers import Network
 from fluxgate.proxy.pool import Pool
@@ -35,11 +36,13 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Assembly(NamedTuple):
-    """What the gateway serves: the table, the Litestar app behind its `handler` routes, and each plugin's pools."""
+    """What the gateway serves: the table, the Litestar app behind its `handler` routes, each plugin's pools, and the
+    answers that are kept."""
 
     table: RouteTable
     litestar: Litestar
     pools: dict[str, dict[str, Pool]]
+    cache: MicroCache
 
 
 def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[Route] = ()) -> Assembly:
@@ -47,6 +50,7 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
     fault, not at all."""
     taken = list(own)
     pools: dict[str, dict[str, Pool]] = {}
+    cache = MicroCache(settings.gateway.cache_bytes)
     routers: list[Router] = []
     holder = _LitestarEndpoint(build_litestar([], settings.limits))
     table = _table(taken)
@@ -56,7 +60,7 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
         try:
             own_pools = _pools(record, record.spec, settings)
             router, routes = _handlers(record, record.spec, holder)
-            routes += [*_proxies(record, record.spec, own_pools, settings), *_streams(record, record.spec)]
+            routes += [*_proxies(record, record.spec, own_pools, settings, cache), *_streams(record, record.spec)]
             routes += _websockets(record, record.spec, own_pools, settings)
             routes += _ui(record, record.spec)
             _check_names(record.spec)
@@ -71,7 +75,7 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
         if router is not None:
             routers.append(router)
             holder.app = trial
-    return Assembly(table, holder.app, pools)
+    return Assembly(table, holder.app, pools, cache)
 
 
 def _table(routes: Iterable[Route]) -> RouteTable:
@@ -154,16 +158,26 @@ def _limited(upstream: Upstream, limits: UpstreamLimits) -> Upstream:
     return msgspec.structs.replace(upstream, **configured)
 
 
-def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], settings: Settings) -> Iterable[Route]:
+def _proxies(
+    record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], settings: Settings, cache: MicroCache
+) -> Iterable[Route]:
     trusted = _trusted(settings)
+    kept = {proxy.upstream for proxy in spec.proxy_routes if proxy.cache is not None}
     for proxy in spec.proxy_routes:
         _check_methods(proxy.path, proxy.methods)
+        forwarder = Forwarder(proxy, _pool_of(proxy, pools), trusted=trusted)
+        endpoint: ASGIApp = forwarder
+        if proxy.cache is not None:
+            _check_cache(proxy)
+            endpoint = CachedForwarder(forwarder, proxy.cache, cache, record.name)
+        elif proxy.upstream in kept:
+            endpoint = Invalidating(forwarder, cache, record.name)
         yield Route(
             plugin=record.name,
             kind="proxy",
             methods=proxy.methods,
             template=_template(record, proxy.path),
-            endpoint=Forwarder(proxy, _pool_of(proxy, pools), trusted=trusted),
+            endpoint=endpoint,
             name=proxy.name,
             summary=proxy.summary,
             policy=_policy(proxy.path, proxy.policy),
@@ -173,6 +187,16 @@ def _proxies(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], set
             doc=proxy.doc,
             allow_encoded_separators=proxy.allow_encoded_separators,
         )
+
+
+def _check_cache(proxy: ProxyRoute) -> None:
+    """Raise for a route whose answers can't be kept, or not for everybody."""
+    if not proxy.methods <= {"GET", "HEAD"}:
+        raise PluginError(f"route {proxy.path}: only GET can be cached")
+    if proxy.capture is not None:
+        raise PluginError(f"route {proxy.path}: what is captured can't be cached")
+    if proxy.cache is not None and proxy.cache.shared and proxy.headers.credentials == "forward":
+        raise PluginError(f"route {proxy.path}: what depends on the caller's credentials can't be shared")
 
 
 def _websockets(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], settings: Settings) -> Iterable[Route]:

@@ -39,12 +39,15 @@ class CheckView(msgspec.Struct, frozen=True):
 
 
 class UpstreamView(msgspec.Struct, frozen=True):
-    """One upstream's connection pool."""
+    """One upstream: its connection pool, its circuit (`closed`, `open`, `half-open`), and whether its probe says that
+    it is down."""
 
     in_use: int
     idle: int
     waiting: int
     max_connections: int
+    circuit: str
+    is_down: bool
 
 
 class PluginHealth(msgspec.Struct, frozen=True):
@@ -124,7 +127,14 @@ class Health:
         checks = record.spec.health_checks if record.spec is not None and record.started else ()
         views = await asyncio.gather(*(self._check(record.name, check) for check in checks))
         upstreams = {
-            name: UpstreamView(pool.in_use, pool.idle, pool.waiting, pool.upstream.max_connections)
+            name: UpstreamView(
+                pool.in_use,
+                pool.idle,
+                pool.waiting,
+                pool.upstream.max_connections,
+                pool.breaker.state,
+                pool.is_down,
+            )
             for name, pool in self._host.pools.get(record.name, {}).items()
         }
         return PluginHealth(

@@ -20,6 +20,7 @@ from fluxgate.plugins.ordering import predecessors
 from fluxgate.plugins.record import PluginRecord
 from fluxgate.plugins.runner import PluginRunner, Timing
 from fluxgate.proxy.pool import Pool
+from fluxgate.proxy.probe import probing
 from fluxgate.proxy.transport import PooledTransport
 from fluxgate.settings import Settings
 from fluxgate.store import Store
@@ -112,6 +113,7 @@ class PluginHost:
         await asyncio.to_thread(data_dir.mkdir, parents=True, exist_ok=True)
         clients: dict[str, httpx.AsyncClient] = {}
         for name, pool in self.pools.get(record.name, {}).items():
+            await stack.enter_async_context(probing(pool))
             clients[name] = await stack.enter_async_context(
                 httpx.AsyncClient(
                     transport=PooledTransport(pool),

@@ -1,11 +1,14 @@
 """Forwarding: a `ProxyRoute` or `WebSocketRoute` declared by a plugin, carried out as a correct reverse proxy."""
 
 from fluxgate.proxy.route import (
+    BreakerPolicy,
+    CachePolicy,
     Capture,
     Exchange,
     ExchangeHandler,
     FailureCodes,
     HeaderPolicy,
+    HealthProbe,
     Inspector,
     ProxyRoute,
     RetryPolicy,
@@ -15,11 +18,14 @@ from fluxgate.proxy.route import (
 )
 
 __all__ = [
+    "BreakerPolicy",
+    "CachePolicy",
     "Capture",
     "Exchange",
     "ExchangeHandler",
     "FailureCodes",
     "HeaderPolicy",
+    "HealthProbe",
     "Inspector",
     "ProxyRoute",
     "RetryPolicy",

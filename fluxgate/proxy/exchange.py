@@ -57,6 +57,8 @@ class ProxyExchange:
         scope["fluxgate.upstream"] = self.call
         self.started = False
         self.sent = False
+        self.told = False
+        """Whether the breaker knows how the present try went."""
         self.client_gone = False
         self.cancelled = False
         self.task: asyncio.Task[object] | None = None
@@ -135,25 +137,46 @@ class ProxyExchange:
     # -- tries
 
     async def _attempts(self) -> None:
-        policy = self.f.route.retry
+        policy, pool = self.f.route.retry, self.f.pool
         attempt = 1
+        pool.retries.asked()
         while True:
             connection: UpstreamConnection | None = None
+            self.told = False
             try:
-                connection = await self.f.pool.acquire(fresh=attempt > 1)
+                self._admit()
+                connection = await pool.acquire(fresh=attempt > 1)
                 self.call.connected = time.perf_counter()
                 await self._once(connection)
             except UpstreamError as error:
-                if attempt >= policy.attempts or not self._may_retry(error):
+                self._tell(error)
+                if attempt >= policy.attempts or not self._may_retry(error) or not pool.retries.take():
                     self._fail(error)
+            except BaseException:
+                if not self.told:
+                    pool.breaker.abandoned()
+                raise
             else:
                 return
             finally:
                 if connection is not None:
-                    self.f.pool.release(connection, reusable=False)
-            await asyncio.sleep(policy.backoff * (2 ** (attempt - 1)) * (0.5 + random.random()))  # noqa: S311 - jitter
+                    pool.release(connection, reusable=False)
+            await asyncio.sleep(policy.backoff * 2**attempt * random.random())  # noqa: S311 - jitter
             attempt += 1
             self.call.attempts = attempt
+
+    def _admit(self) -> None:
+        try:
+            self.f.pool.admit()
+        except UpstreamError:
+            self.told = True  # there is nothing to tell of what isn't asked
+            raise
+
+    def _tell(self, error: UpstreamError) -> None:
+        """Let the breaker know; an answer that was begun has counted already, and its breaking off counts against."""
+        if not self.told or self.started:
+            self.told = True
+            self.f.pool.failed(error)
 
     def _may_retry(self, error: UpstreamError) -> bool:
         if self.started or (self.upload is not None and self.upload.begun):
@@ -196,6 +219,8 @@ class ProxyExchange:
             try:
                 answer = await connection.head()
                 self.call.answered, self.call.status = time.perf_counter(), answer.status
+                self.told = True
+                self.f.pool.succeeded(answer.status)
             except UpstreamError as error:
                 self._explain(pump, error)
                 raise

@@ -4,6 +4,7 @@ UpstreamError
 ├── ConnectError      no connection: refused, unreachable, DNS, TLS
 ├── ConnectTimeout    no connection in time
 ├── PoolTimeout       every connection stayed busy
+├── UnhealthyError    its circuit is open, or its probe says that it is down
 ├── ReadTimeout       silence while an answer was due
 ├── WriteTimeout      the upstream stopped reading
 ├── MalformedError    what came isn't HTTP
@@ -27,6 +28,14 @@ class ConnectTimeout(UpstreamError):  # noqa: N818 - the field's term
 
 class PoolTimeout(UpstreamError):  # noqa: N818
     """Every connection stayed busy."""
+
+
+class UnhealthyError(UpstreamError):
+    """It isn't asked: its circuit is open, or its probe says that it is down. `retry_after` in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ReadTimeout(UpstreamError):  # noqa: N818

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import ssl
 from collections import deque
 from urllib.parse import urlsplit
 
-from fluxgate.proxy.failures import ConnectError, ConnectTimeout, PoolTimeout
+from fluxgate.proxy.breaker import Breaker
+from fluxgate.proxy.budget import RetryBudget
+from fluxgate.proxy.failures import ConnectError, ConnectTimeout, PoolTimeout, UnhealthyError, UpstreamError
 from fluxgate.proxy.http1 import UpstreamConnection
 from fluxgate.proxy.route import TLSOptions, Upstream
 
@@ -40,6 +43,10 @@ class Pool:
         self._apart: set[UpstreamConnection] = set()
         self._connecting = 0
         self.closed = False
+        self.is_down = False
+        """Whether the upstream's probe says so."""
+        self.breaker = Breaker(upstream.name, upstream.breaker)
+        self.retries = RetryBudget()
 
     @property
     def in_use(self) -> int:
@@ -60,6 +67,28 @@ class Pool:
     def waiting(self) -> int:
         """Requests that wait for a slot."""
         return len(self._waiters)
+
+    def admit(self) -> None:
+        """To be called before each exchange, and `breaker` told after it how it went. Raises UnhealthyError."""
+        if self.is_down:
+            interval = self.upstream.probe.interval if self.upstream.probe else 1
+            raise UnhealthyError("its probe says that it is down", retry_after=math.ceil(interval))
+        self.breaker.admit()
+
+    def succeeded(self, status: int) -> None:
+        """The upstream answered with this status."""
+        policy = self.upstream.breaker
+        if policy is not None and status in policy.statuses:
+            self.breaker.failed()
+        else:
+            self.breaker.succeeded()
+
+    def failed(self, error: UpstreamError) -> None:
+        """The exchange failed. What was never asked doesn't count."""
+        if isinstance(error, PoolTimeout):
+            self.breaker.abandoned()
+        elif not isinstance(error, UnhealthyError):
+            self.breaker.failed()
 
     async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
         """A connection; `fresh`: a new one. Raises ConnectError, ConnectTimeout, PoolTimeout."""

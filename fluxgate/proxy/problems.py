@@ -8,6 +8,7 @@ from fluxgate.proxy.failures import (
     MalformedError,
     PoolTimeout,
     ReadTimeout,
+    UnhealthyError,
     UpstreamError,
     WriteTimeout,
 )
@@ -19,6 +20,10 @@ def problem_of(error: UpstreamError, codes: FailureCodes) -> ProblemError:
     match error:
         case ReadTimeout() | WriteTimeout() | ConnectTimeout():
             return UpstreamTimeoutError(codes.timeout_message, code=codes.timeout_code)
+        case UnhealthyError():
+            return UnavailableError(
+                codes.unreachable_message, code=codes.unreachable_code, retry_after=error.retry_after
+            )
         case PoolTimeout():
             return UnavailableError(codes.busy_message, code=codes.busy_code, retry_after=1)
         case MalformedError():

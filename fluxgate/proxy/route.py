@@ -49,6 +49,51 @@ class FailureCodes(msgspec.Struct, frozen=True, kw_only=True):
     malformed_message: str = "The service behind this route sent an answer that isn't valid HTTP."
 
 
+class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """When an upstream isn't asked for a while: after `failures` in a row, or when a share of `ratio` of at least
+    `least` requests within `window` seconds failed. The while is `pause` seconds, doubled each time in a row up to
+    `longest`; then `probes` requests at once may try. Answers count as failures if their status is in `statuses`;
+    what the client did never counts. `remembered`: requests that are looked at, at most."""
+
+    failures: int = 5
+    ratio: float = 0.5
+    least: int = 20
+    window: float = 10.0
+    pause: float = 2.0
+    longest: float = 60.0
+    probes: int = 1
+    statuses: frozenset[int] = frozenset()
+    remembered: int = 1000
+
+
+class HealthProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """How the gateway asks an upstream by itself whether it is well: GET `path` every `interval` seconds, for `timeout`
+    at most. After `fall` answers in a row that aren't one of `statuses` it is down, after `rise` that are it is up."""
+
+    path: str = "/health"
+    interval: float = 5.0
+    timeout: float = 2.0
+    statuses: frozenset[int] = frozenset({200, 204})
+    fall: int = 3
+    rise: int = 1
+
+
+class CachePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Keeps a GET route's answers for a moment, so that many who ask at once are one request to the upstream.
+
+    `ttl` in seconds (an answer's own Cache-Control can only shorten it); `stale_if_error`: for how long after that an
+    answer is still given when the upstream fails. Kept for each caller apart, unless `shared`: then everybody who may
+    use the route gets the same. Of the request's fields only those in `vary` go upstream, and tell answers apart.
+    `max_entry`: larger answers aren't kept. Never kept: what is private, no-store, sets cookies or isn't 200.
+    """
+
+    ttl: float = 1.0
+    stale_if_error: float = 0.0
+    shared: bool = False
+    vary: frozenset[str] = frozenset()
+    max_entry: int = MIB
+
+
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """A server that requests are forwarded to, with its connection pool.
 
@@ -56,6 +101,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     `write_timeout` bound silence, not the whole transfer. `host_header` is what the upstream sees as Host; by
     default the URL's authority. `max_connections`: requests that it is given at once; `max_streams` how many of these
     may be streams (default: half of them); `max_waiting`: requests that wait for a connection, for `pool_timeout`.
+    `breaker`: when it isn't asked for a while; `probe`: how the gateway asks it by itself.
     """
 
     name: str
@@ -71,6 +117,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     host_header: str | None = None
     tls: TLSOptions = TLSOptions()
     failures: FailureCodes = FailureCodes()
+    breaker: BreakerPolicy | None = BreakerPolicy()
+    probe: HealthProbe | None = None
 
 
 class HeaderPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,8 +204,8 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     are the route's. GET includes HEAD. `upstream_method` is what the upstream is asked with when not the client's own
     method. `read_timeout` overrides the upstream's. `max_body`: more is answered 413, by Content-Length before a
     byte is read and by count. `inspect`: makes an inspector for each request from its header fields; a `ProblemError`
-    raised here ends the request before the upstream is asked. `allow_encoded_separators` lets `%2F`, `%5C` and `//`
-    stand in a path. `policy`, `rate`, `action` and `doc` as in `RouteOptions`.
+    raised here ends the request before the upstream is asked. `cache`: for GET only. `allow_encoded_separators` lets
+    `%2F`, `%5C` and `//` stand in a path. `policy`, `rate`, `action` and `doc` as in `RouteOptions`.
     """
 
     methods: frozenset[str]
@@ -177,6 +225,7 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     forward_query: bool = True
     headers: HeaderPolicy = HeaderPolicy()
     retry: RetryPolicy = RetryPolicy()
+    cache: CachePolicy | None = None
     capture: Capture | None = None
     inspect: Callable[[RawHeaders], Inspector] | None = None
     allow_encoded_separators: bool = False

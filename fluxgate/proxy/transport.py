@@ -15,6 +15,7 @@ from fluxgate.proxy.failures import (
     MalformedError,
     PoolTimeout,
     ReadTimeout,
+    UnhealthyError,
     UpstreamError,
     WriteTimeout,
 )
@@ -29,6 +30,7 @@ _ERRORS: tuple[tuple[type[UpstreamError], type[httpx.TransportError]], ...] = (
     (ReadTimeout, httpx.ReadTimeout),
     (WriteTimeout, httpx.WriteTimeout),
     (MalformedError, httpx.RemoteProtocolError),
+    (UnhealthyError, httpx.ConnectError),
 )
 
 
@@ -63,12 +65,22 @@ class PooledTransport(httpx.AsyncBaseTransport):
             raise _translate(error, request) from error
 
     async def _attempt(self, request: httpx.Request, read: float, write: float, *, fresh: bool) -> httpx.Response:
-        connection = await self._pool.acquire(fresh=fresh)
+        pool = self._pool
+        pool.admit()
+        connection: UpstreamConnection | None = None
         try:
-            return await self._exchange(connection, request, read, write)
-        except BaseException:
-            self._pool.release(connection, reusable=False)
+            connection = await pool.acquire(fresh=fresh)
+            response = await self._exchange(connection, request, read, write)
+        except BaseException as error:
+            if isinstance(error, UpstreamError):
+                pool.failed(error)
+            else:
+                pool.breaker.abandoned()
+            if connection is not None:
+                pool.release(connection, reusable=False)
             raise
+        pool.succeeded(response.status_code)
+        return response
 
     async def _exchange(
         self, connection: UpstreamConnection, request: httpx.Request, read: float, write: float

@@ -91,6 +91,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Client connections open at once; more are answered 503.")
     ] = 4096
+    cache_bytes: Annotated[
+        int,
+        Meta(ge=0, description="Memory in bytes for answers that proxy routes keep for a moment; oldest go first."),
+    ] = 67_108_864
     start_timeout: Annotated[
         float,
         Meta(

@@ -22,24 +22,28 @@ from fluxgate.telemetry.requests import RequestMetrics
 
 if TYPE_CHECKING:
     from fluxgate.plugins.host import PluginHost
+    from fluxgate.proxy.cache import MicroCache
     from fluxgate.store import Store
 
 __all__ = ["Exposition"]
 
 logger = logging.getLogger("fluxgate.telemetry")
 
+_CIRCUIT = ("closed", "half-open", "open")
 _STATUSES = ("active", "starting", "quarantined")
 
 
 class Exposition:
     """Of one gateway."""
 
-    def __init__(self, requests: RequestMetrics, lag: LoopLag, host: PluginHost, store: Store) -> None:
+    def __init__(
+        self, requests: RequestMetrics, lag: LoopLag, host: PluginHost, store: Store, cache: MicroCache
+    ) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._registry.register(_GatewayCollector(requests, lag, host, store))
+        self._registry.register(_GatewayCollector(requests, lag, host, store, cache))
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Body and content type, in the form that the field Accept asks for."""
@@ -48,11 +52,14 @@ class Exposition:
 
 
 class _GatewayCollector(Collector):
-    def __init__(self, requests: RequestMetrics, lag: LoopLag, host: PluginHost, store: Store) -> None:
+    def __init__(
+        self, requests: RequestMetrics, lag: LoopLag, host: PluginHost, store: Store, cache: MicroCache
+    ) -> None:
         self._requests = requests
         self._lag = lag
         self._host = host
         self._store = store
+        self._cache = cache
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: else the registry would collect everything to learn the names."""
@@ -67,6 +74,11 @@ class _GatewayCollector(Collector):
         yield from self._of_upstreams()
         yield from self._of_pools()
         yield from self._of_plugins()
+        kept = CounterMetricFamily("fluxgate_cache_requests", "Requests of cached routes.", labels=["result"])
+        for result in ("hits", "misses", "collapsed", "stale"):
+            kept.add_metric([result], getattr(self._cache, result))
+        yield kept
+        yield GaugeMetricFamily("fluxgate_cache_bytes", "What is kept, in bytes, about.", self._cache.size)
         yield _histogram(
             "fluxgate_event_loop_lag_seconds", "How late the event loop was.", [], [([], self._lag.seconds)]
         )
@@ -145,14 +157,21 @@ class _GatewayCollector(Collector):
                 ("max", "The most connections at once."),
             )
         }
+        circuit = GaugeMetricFamily(
+            "fluxgate_upstream_circuit", "1 at the circuit breaker's state.", labels=[*names, "state"]
+        )
+        up = GaugeMetricFamily("fluxgate_upstream_up", "0 while the upstream's probe says it is down.", labels=names)
         for plugin, pools in self._host.pools.items():
             for name, pool in pools.items():
                 labels = [plugin, name]
+                for state in _CIRCUIT:
+                    circuit.add_metric([*labels, state], int(pool.breaker.state == state))
+                up.add_metric(labels, int(not pool.is_down))
                 kinds["in_use"].add_metric(labels, pool.in_use)
                 kinds["idle"].add_metric(labels, pool.idle)
                 kinds["waiting"].add_metric(labels, pool.waiting)
                 kinds["max"].add_metric(labels, pool.upstream.max_connections)
-        yield from kinds.values()
+        yield from (circuit, up, *kinds.values())
 
     def _of_plugins(self) -> Iterator[Metric]:
         status = GaugeMetricFamily("fluxgate_plugin_status", "1 at the plugin's status.", labels=["plugin", "status"])

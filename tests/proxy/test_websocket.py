@@ -282,7 +282,14 @@ def test_relays_take_no_slot_of_the_pool(gateway: GatewayProcess, sockets: WebSo
     """The upstream `sockets` has one connection in its pool."""
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(dial(gateway, "/api/t/ws/echo")) for _ in range(5)]
-        assert gateway.pool("sockets") == {"in_use": 5, "idle": 0, "waiting": 0, "max_connections": 1}
+        assert gateway.pool("sockets") == {
+            "in_use": 5,
+            "idle": 0,
+            "waiting": 0,
+            "max_connections": 1,
+            "circuit": "closed",
+            "is_down": False,
+        }
         for socket in held:
             socket.send("still here")
             assert socket.recv() == "still here"

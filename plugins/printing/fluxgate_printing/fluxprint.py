@@ -14,7 +14,18 @@ import msgspec
 
 from fluxgate.errors import ProblemError, UnavailableError
 from fluxgate.plugin import CheckResult, HealthGate
-from fluxgate.proxy.route import Capture, Exchange, ExchangeHandler, FailureCodes, HeaderPolicy, ProxyRoute, Upstream
+from fluxgate.proxy.route import (
+    BreakerPolicy,
+    CachePolicy,
+    Capture,
+    Exchange,
+    ExchangeHandler,
+    FailureCodes,
+    HeaderPolicy,
+    HealthProbe,
+    ProxyRoute,
+    Upstream,
+)
 from fluxgate.types import Scope
 from fluxgate_printing.accepted import accepted_by_queue, accepted_by_upload
 from fluxgate_printing.access import OPERATE, VIEW
@@ -44,6 +55,8 @@ def fluxprint_upstream(settings: FluxPrintSettings) -> Upstream:
         read_timeout=settings.timeout,
         write_timeout=settings.timeout,
         max_connections=settings.max_connections,
+        breaker=BreakerPolicy(failures=settings.breaker_failures) if settings.breaker_failures else None,
+        probe=HealthProbe(interval=settings.probe_seconds) if settings.probe_seconds else None,
         failures=FailureCodes(
             unreachable_status=503,
             unreachable_code="PRINTING_SERVICE_UNAVAILABLE",
@@ -61,6 +74,10 @@ def fluxprint_upstream(settings: FluxPrintSettings) -> Upstream:
 def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute, ...]:
     """All forwarded routes. `record` gets every job that FluxPrint accepted, before the client has its answer."""
 
+    seconds = settings.fluxprint.cache_seconds
+    # What they say is the same for everybody who may look.
+    cache = CachePolicy(ttl=seconds, shared=True) if seconds else None
+
     def route(  # the ones without anything special
         method: str, path: str, upstream_path: str, name: str, summary: str
     ) -> ProxyRoute:
@@ -70,6 +87,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             upstream=UPSTREAM,
             upstream_path=upstream_path,
             policy=VIEW if method == "GET" else OPERATE,
+            cache=cache if method == "GET" else None,
             action="" if method == "GET" else f"printing.{name.replace('_', '.')}",
             name=name,
             doc=FORWARDED[name],

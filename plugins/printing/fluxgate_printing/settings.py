@@ -14,13 +14,18 @@ GIB = 1024**3
 
 class FluxPrintSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A FluxPrint service. `url`: its base, such as `http://localhost:5001`; `timeout`, `upload_timeout`: seconds of
-    silence."""
+    silence. After `breaker_failures` failures in a row (0: never) it isn't asked for some seconds. `probe_seconds`: how
+    often its `/health` is asked (0: never; a service without `/health` must say 0). `cache_seconds`: how long status,
+    job, queue, files and temperature are kept for all who look (0: not at all)."""
 
     url: str | None = None
     enabled: bool = True
     timeout: Seconds = 30.0
     upload_timeout: Seconds = 60.0
     max_connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    breaker_failures: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 5
+    probe_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0
+    cache_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0
 
 
 class VirtualPrinterSettings(

@@ -28,6 +28,7 @@ backend = "fluxprint"
 [plugins.printing.fluxprint]
 timeout = 0.5
 upload_timeout = 1.0
+breaker_failures = 0
 """
 
 
