@@ -40,7 +40,14 @@ async def test_per_plugin_and_upstream() -> None:
         assert (plugin["status"], plugin["version"], plugin["quarantine"]) == ("active", "1.2", None)
         assert plugin["checks"]["link"].pop("age") < 5
         assert plugin["checks"]["link"] == {"status": "up", "detail": "as it should", "critical": True}
-        assert plugin["upstreams"]["up"] == {"in_use": 0, "idle": 0, "waiting": 0, "max_connections": 7}
+        assert plugin["upstreams"]["up"] == {
+            "in_use": 0,
+            "idle": 0,
+            "waiting": 0,
+            "max_connections": 7,
+            "circuit": "closed",
+            "is_down": False,
+        }
         # Where the upstream is is nobody's business.
         assert "127.0.0.1" not in answer.text
 
