@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from hashlib import sha256
 from uuid import UUID
 
 from fluxgate.errors import ForbiddenError, NotFoundError
 from fluxgate.plugin import Principal
 from fluxgate_printing.access import RANKS, Access
+from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.projects import ProjectRepository
+from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.settings import Role
 from fluxgate_printing.sight import Sight
 
 __all__ = ["Callers"]
 
 _MAY_PRINT = frozenset({"owner", "manager", "editor"})
+MEMBERSHIP_KEPT = 10.0
+"""Seconds for which a poll of the printer needn't ask again whether its caller is in a project."""
+_MOST_KEPT = 1000
 
 
 class Callers:
@@ -23,6 +29,7 @@ class Callers:
     def __init__(self, access: Access, projects: ProjectRepository) -> None:
         self.access = access
         self._projects = projects
+        self._memberships: dict[tuple[UUID, str], tuple[float, bool]] = {}
 
     def is_admin(self, principal: Principal) -> bool:
         """Whether the caller may do everything here."""
@@ -58,6 +65,46 @@ class Callers:
                 "You may look at this project and not print for it.", code="PROJECT_FORBIDDEN", field="project_id"
             )
         return found
+
+    async def printed_for(self, file: FileRecord, project_id: UUID | None, principal: Principal) -> UUID | None:
+        """The project that a print of this file is for: `project_id`, for which the caller may print, or else the
+        file's own if the caller may for that one.
+
+        ForbiddenError PROJECT_FORBIDDEN for a file that the caller sees as somebody who may only look at its project.
+        """
+        if file.project_id in {None, project_id} or self.is_admin(principal):
+            return project_id or file.project_id
+        if await self.may_print_for(file.project_id, principal.id):
+            return project_id or file.project_id
+        if self.access.own_only and file.uploaded_by != principal.id:
+            raise ForbiddenError("You may look at this file's project and not print for it.", code="PROJECT_FORBIDDEN")
+        return project_id
+
+    async def may_print_for(self, project: UUID | None, user: str) -> bool:
+        """Whether a user's part in a project is more than to look."""
+        return project is not None and await self._projects.role(project, user) in _MAY_PRINT
+
+    async def sees_print(self, job: JobRecord | None, principal: Principal) -> bool:
+        """Whether the caller may see what a printer has loaded: `job`, or None for what nobody here queued.
+
+        For polls: the database isn't asked, but for a project's job, and then not each time.
+        """
+        if not self.access.own_only or self.is_admin(principal):
+            return True
+        if job is None or job.created_by == principal.id:
+            return job is not None
+        return job.project_id is not None and await self._is_member(job.project_id, principal.id)
+
+    async def _is_member(self, project: UUID, user: str) -> bool:
+        now = time.monotonic()
+        known = self._memberships.get((project, user))
+        if known is not None and now < known[0]:
+            return known[1]
+        if len(self._memberships) >= _MOST_KEPT:
+            self._memberships.clear()
+        member = await self._projects.role(project, user) is not None
+        self._memberships[project, user] = (now + MEMBERSHIP_KEPT, member)
+        return member
 
     def key(self, principal: Principal, key: str | None) -> str | None:
         """An idempotency key as it is kept: of two callers with one key each has their own."""

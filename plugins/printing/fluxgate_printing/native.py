@@ -158,7 +158,7 @@ class NativeBackend:
                 stack.push_async_callback(supervisor.aclose)
                 lane = PrinterLane(supervisor, repository, content, lambda job: shelf.job_ended(job.file_id))
                 stack.push_async_callback(lane.aclose)
-                camera = _camera(settings, driver, supervisor)
+                camera = _camera(settings, driver, supervisor, names=not self.access.own_only)
                 stack.push_async_callback(camera.aclose)
                 lanes[name] = lane
                 cameras[name] = camera
@@ -222,7 +222,7 @@ def _poll_interval(settings: PrinterSettings) -> float:
     return settings.poll_interval if isinstance(settings, OctoPrintSettings) else VIRTUAL_POLL
 
 
-def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor) -> Camera:
+def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor, *, names: bool) -> Camera:
     configured = settings.camera_url
     if configured is not None:
 
@@ -231,16 +231,17 @@ def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Superv
 
         return Camera(fixed, name=supervisor.name)
     if isinstance(settings, VirtualPrinterSettings):
-        return Camera(TestPicture(caption=lambda: _caption(supervisor)), name=supervisor.name)
+        return Camera(TestPicture(caption=lambda: _caption(supervisor, names=names)), name=supervisor.name)
     return Camera(driver.camera_url, name=supervisor.name)
 
 
-def _caption(supervisor: Supervisor) -> list[str]:
+def _caption(supervisor: Supervisor, *, names: bool) -> list[str]:
+    """What a test picture says; `names`: of files too, which not everybody who watches may know."""
     state = supervisor.state
     lines = [f"{supervisor.name}: {state.text}"]
     for heater, temperature in state.temperature.items():
         if temperature.actual is not None:
             lines.append(f"{heater} {temperature.actual:.0f} / {temperature.target or 0:.0f} °C")
     if state.file is not None and state.completion is not None:
-        lines.append(f"{state.file} {state.completion:.0f} %")
+        lines.append(f"{state.file if names else 'print'} {state.completion:.0f} %")
     return lines

@@ -70,6 +70,10 @@ class PrintingService:
         """What the printer was last seen doing."""
         return self.supervisor(printer).state
 
+    async def shows_file(self, principal: Principal) -> bool:
+        """Whether the caller may know the name of what the default printer has loaded."""
+        return await self.callers.sees_print(self.lane().job, principal)
+
     async def check_printers(self) -> CheckResult:
         """Health: down printers degrade the plugin, never more: the queue and the files still work."""
         offline = [name for name, lane in self.lanes.items() if lane.supervisor.state.status == "offline"]
@@ -105,14 +109,16 @@ class PrintingService:
     async def new_job(
         self, filename: str, principal: Principal, *, project_id: UUID | None, idempotency_key: str | None
     ) -> NewJob:
-        """The caller's job for a file in the catalog, with what is known of the file."""
+        """The caller's job for a file in the catalog, with what is known of the file. ForbiddenError
+        PROJECT_FORBIDDEN."""
         file = await self.file(filename, principal)
+        project_id = await self.callers.printed_for(file, project_id, principal)
         estimated = file.analysis.get("estimated_time") if file.analysis else None
         return NewJob(
             file_name=file.name,
             file_id=file.id,
             file_path=file.name,
-            project_id=project_id or file.project_id,
+            project_id=project_id,
             created_by=principal.id,
             estimated_time=round(estimated) if isinstance(estimated, int | float) else None,
             idempotency_key=self.callers.key(principal, idempotency_key),
@@ -122,7 +128,7 @@ class PrintingService:
         """Why a queued job isn't printing now."""
         lane = self.lane()
         if lane.job is not None:
-            return occupied(lane.name, lane.job.file_name, unknown=lane.is_held).message
+            return occupied(lane.name, unknown=lane.is_held).message
         try:
             check_ready(lane.name, lane.supervisor.state)
         except ProblemError as problem:

@@ -7,30 +7,31 @@ state here, not an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from fluxgate.plugin import Principal
 from fluxgate.types import ASGIApp, Receive, Scope, Send
 from fluxgate_printing.api.views import job_view, status_view
 from fluxgate_printing.service import PrintingService
 
 _encoder = msgspec.json.Encoder()
 
-Read = Callable[[PrintingService], object]
+Read = Callable[[PrintingService, Principal], Awaitable[object]]
 
 
-def status(service: PrintingService) -> object:
+async def status(service: PrintingService, _principal: Principal) -> object:
     """`GET /status`: a `StatusView`, with the state's age."""
     return status_view(service.default, service.state())
 
 
-def job(service: PrintingService) -> object:
+async def job(service: PrintingService, principal: Principal) -> object:
     """`GET /job`: a `JobView` of what the printer has loaded."""
-    return job_view(service.state())
+    return job_view(service.state(), shown=await service.shows_file(principal))
 
 
-def temperature(service: PrintingService) -> object:
+async def temperature(service: PrintingService, _principal: Principal) -> object:
     """`GET /temperature`: `bed`, `tool0`, … in °C."""
     return service.state().temperature
 
@@ -38,8 +39,8 @@ def temperature(service: PrintingService) -> object:
 def served(read: Read, service: Callable[[], PrintingService]) -> ASGIApp:
     """`read` as an ASGI app that answers JSON."""
 
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
-        body = _encoder.encode(read(service()))
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        body = _encoder.encode(await read(service(), scope["fluxgate.principal"]))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),

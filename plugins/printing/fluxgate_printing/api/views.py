@@ -11,6 +11,7 @@ from fluxgate_printing.api.schemas import FileItem, GcodeAnalysis, QueueItem, Qu
 from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.files.gcode_metadata import GcodeMetadata
 from fluxgate_printing.models import (
+    ACTIVE_STATUSES,
     JobFile,
     JobInfo,
     JobProgress,
@@ -24,6 +25,7 @@ from fluxgate_printing.printers.supervisor import age
 from fluxgate_printing.queue.records import JobRecord
 
 NEVER_SEEN = -1.0
+ANOTHERS = "Somebody else's print"
 
 
 def status_view(printer: str, state: PrinterState) -> StatusView:
@@ -52,13 +54,14 @@ def status_view(printer: str, state: PrinterState) -> StatusView:
     )
 
 
-def job_view(state: PrinterState) -> JobView:
-    """`GET /job`."""
+def job_view(state: PrinterState, *, shown: bool) -> JobView:
+    """`GET /job`. Not `shown`: how far it is and how long it takes is everybody's business, what it is isn't."""
+    hidden = ANOTHERS if state.status in ACTIVE_STATUSES else None
     return JobView(
         job=JobInfo(
-            file=JobFile(name=state.file),
+            file=JobFile(name=state.file if shown else hidden),
             estimated_print_time=state.estimated_print_time,
-            filament=state.filament,
+            filament=state.filament if shown else None,
         ),
         progress=JobProgress(
             completion=state.completion, print_time=state.print_time, print_time_left=state.print_time_left

@@ -104,7 +104,7 @@ class PrinterLane:
         """
         async with self._claiming:
             if self._held is not None:
-                raise occupied(self.name, self._held.job.file_name, unknown=self._held.unknown)
+                raise occupied(self.name, unknown=self._held.unknown)
             check_ready(self.name, await self.supervisor.refresh())
             claimed = await self._claim(job)
             held = self._hold(Held(job=claimed, phase="bringing"))

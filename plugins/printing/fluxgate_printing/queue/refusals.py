@@ -28,14 +28,15 @@ def check_ready(name: str, state: PrinterState) -> None:
         raise ConflictError(f"{name} is busy ({state.text}).", code="PRINTER_BUSY")
 
 
-def occupied(name: str, file_name: str, *, unknown: bool) -> ConflictError:
-    """The printer has a job already; `unknown`: whether it printed it isn't known."""
+def occupied(name: str, *, unknown: bool) -> ConflictError:
+    """The printer has a job already; `unknown`: whether it printed it isn't known. Whose it is, and its name, isn't
+    everybody's business."""
     if unknown:
         return ConflictError(
-            f"{name} is held: whether it printed {file_name!r} isn't known. Look at the printer, then settle that job.",
+            f"{name} is held: whether it printed its last job isn't known. Look at the printer, then settle that job.",
             code="PRINTER_HELD",
         )
-    return ConflictError(f"{name} is printing {file_name!r}.", code="PRINTER_BUSY")
+    return ConflictError(f"{name} is printing another job.", code="PRINTER_BUSY")
 
 
 def printer_problem(name: str, error: PrinterError) -> ProblemError:

@@ -7,7 +7,7 @@ processes; what touches one job only (`moving.py`) doesn't wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -93,7 +93,7 @@ class JobRepository(JobMover):
 
     async def reorder(self, items: Sequence[tuple[int, int]], sight: Sight = EVERYTHING) -> list[JobRecord]:
         """Move queued jobs, given as (queue id, place), to their places (1 is next); the others keep their order
-        around them.
+        around them. Whoever sees only their own changes the order of these among themselves, and nobody else's place.
 
         All or nothing. The queue as it is then.
 
@@ -114,10 +114,13 @@ class JobRepository(JobMover):
             newest = {
                 job.fluxprint_queue_id: job for job in sorted(queue, key=lambda each: (each.queued_at, each.created_at))
             }
+            movable = {job.id for job in queue} if sight is EVERYTHING else await self._queued_within(sight)
             for queue_id in places:
-                if queue_id not in newest or not await self.by_queue_id(queue_id, sight=sight):
+                if queue_id not in newest or newest[queue_id].id not in movable:
                     await self._refuse_reordering(queue_id, sight)
             placed = {place: newest[queue_id] for queue_id, place in places.items()}
+            if sight.own_only:
+                placed = _among_themselves(queue, placed)
             moved = {job.id for job in placed.values()}
             others = iter([job for job in queue if job.id not in moved])
             now = datetime.now(UTC)
@@ -158,6 +161,11 @@ class JobRepository(JobMover):
     async def _locked_queue(self) -> list[JobRecord]:
         sql = "SELECT * FROM print_jobs WHERE status = 'queued' ORDER BY position, queued_at, id"
         return [job_from_row(row) for row in await self._database.fetch(sql + self._lock_rows)]
+
+    async def _queued_within(self, sight: Sight) -> set[UUID]:
+        seen, arguments = sight.jobs()
+        sql = f"SELECT id FROM print_jobs WHERE status = 'queued' AND {seen}"  # noqa: S608 - constants
+        return {UUID(str(row["id"])) for row in await self._database.fetch(sql, *arguments)}
 
     async def _by_key(self, key: str) -> JobRecord | None:
         rows = await self._database.fetch("SELECT * FROM print_jobs WHERE idempotency_key = {}", key)
@@ -225,6 +233,13 @@ class JobRepository(JobMover):
         if await self.by_queue_id(queue_id, sight=sight) is None:
             raise NotFoundError(f"There is no queued job {queue_id}.", code="JOB_NOT_FOUND", field="items")
         raise ConflictError(f"Job {queue_id} isn't queued any more.", code="JOB_NOT_QUEUED", field="items")
+
+
+def _among_themselves(queue: Sequence[JobRecord], placed: Mapping[int, JobRecord]) -> dict[int, JobRecord]:
+    """The same jobs in the order that was asked for, on the places that they have between them now."""
+    moved = {job.id for job in placed.values()}
+    held = [place for place, job in enumerate(queue, 1) if job.id in moved]
+    return dict(zip(held, (placed[place] for place in sorted(placed)), strict=True))
 
 
 def _bad_order(message: str) -> UnprocessableError:

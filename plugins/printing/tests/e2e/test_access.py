@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,54 +15,23 @@ import httpx
 import pytest
 
 from plugins.printing.tests.e2e.backends import LONG, SHORT
+from plugins.printing.tests.e2e.callers import (
+    AUTH,
+    NATIVE,
+    OWN,
+    Caller,
+    Site,
+    as_,
+    execute,
+    names,
+    serving,
+    upload,
+)
 from tests.support.fluxprint import running_fluxprint
-from tests.support.identity import AUDIENCE, ISSUER, SECRET, bearer, token
 from tests.support.printing_gateway import PrintingGateway, problem
 
 pytestmark = pytest.mark.xdist_group("printing-access")
 
-AUTH = f"""
-[auth.jwt]
-issuer = "{ISSUER}"
-audience = ["{AUDIENCE}"]
-secret = "{SECRET}"
-[auth.jwt.claims]
-scopes = "scope"
-scopes_optional = true
-"""
-NATIVE = """
-[plugins.printing]
-backend = "native"
-default_printer = "first"
-[plugins.printing.printers.first]
-driver = "virtual"
-speed_factor = 1
-groups = ["front"]
-[plugins.printing.printers.second]
-driver = "virtual"
-groups = ["back"]
-[[plugins.printing.access.grants]]
-who = ["user:frieda"]
-role = "operator"
-printers = ["first"]
-[[plugins.printing.access.grants]]
-who = ["group:back-office"]
-role = "operator"
-printers = ["group:back"]
-"""
-OWN = '[plugins.printing.access]\nvisibility = "own"\n'
-
-CALLERS: dict[str, dict[str, Any]] = {
-    "nobody": {},
-    "stranger": {"sub": "sam"},
-    "viewer": {"sub": "vera", "roles": ["viewer"]},
-    "operator": {"sub": "otto", "roles": ["operator"]},
-    "admin": {"sub": "ada", "roles": ["admin"]},
-    "operator of the first": {"sub": "frieda"},
-    "operator of the second": {"sub": "bert", "groups": ["back-office"]},
-    "viewer by scope": {"sub": "otto", "roles": ["operator"], "scope": "printing:view"},
-    "scope of something else": {"sub": "otto", "roles": ["operator"], "scope": "metrics"},
-}
 LOOK, WATCH, OPERATE, COMMAND = "look", "watch", "operate", "command"
 MAY: dict[str, set[str]] = {
     "nobody": set(),
@@ -102,11 +70,6 @@ NEEDED = {
 }
 FLUXPRINTS = {"GET /status", "GET /job", "GET /temperature"}
 """Looked at without a printer's name there: FluxPrint says which printer it is."""
-
-
-def as_(name: str) -> dict[str, str]:
-    claims = CALLERS[name]
-    return bearer(token(**claims)) if claims else {}
 
 
 def operations(gateway: PrintingGateway) -> list[tuple[str, str]]:
@@ -158,25 +121,6 @@ def check_matrix(gateway: PrintingGateway, may: dict[str, set[str]], *, look_onl
     assert not wrong, "\n".join(wrong)
 
 
-@contextmanager
-def serving(config: str, request: pytest.FixtureRequest) -> Iterator[PrintingGateway]:
-    """A gateway on the database that the fixture's parameter names."""
-    if request.param == "sqlite":
-        with PrintingGateway(config, headers=as_("admin")) as gateway:
-            yield gateway
-        return
-    postgres = request.getfixturevalue("postgres_server")
-    name = postgres.create()
-    url = postgres.url_of(name)
-    try:
-        with PrintingGateway(
-            config, database_url=url, headers=as_("admin"), FLUXGATE_GATEWAY__MIGRATE="auto"
-        ) as gateway:
-            yield gateway
-    finally:
-        postgres.drop(name)
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def native(request: pytest.FixtureRequest) -> Iterator[PrintingGateway]:
     with serving(AUTH + NATIVE, request) as gateway:
@@ -220,52 +164,10 @@ def test_own_needs_a_backend_that_can_tell(tmp_path: Path) -> None:
 # -- each other's
 
 
-class Caller:
-    """Asks below /api/printing as somebody, on a connection of its own each time."""
-
-    def __init__(self, gateway: PrintingGateway, headers: dict[str, str]) -> None:
-        self._base = f"{gateway.url}/api/printing"
-        self._headers = headers
-
-    def request(self, method: str, path: str, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
-        sent = {**self._headers, **(headers or {})}
-        return httpx.request(method, self._base + path, headers=sent, trust_env=False, timeout=20, **body)
-
-    def get(self, path: str) -> httpx.Response:
-        return self.request("GET", path)
-
-    def delete(self, path: str) -> httpx.Response:
-        return self.request("DELETE", path)
-
-    def post(self, path: str, **body: Any) -> httpx.Response:
-        return self.request("POST", path, **body)
-
-    def patch(self, path: str, **body: Any) -> httpx.Response:
-        return self.request("PATCH", path, **body)
-
-
-class Site:
-    """A gateway on which callers see their own."""
-
-    def __init__(self, gateway: PrintingGateway) -> None:
-        self.gateway = gateway
-
-    def with_(self, user: str, role: str = "operator") -> Caller:
-        return Caller(self.gateway, bearer(token(sub=user, roles=[role] if role else [])))
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     with serving(AUTH + NATIVE + OWN, request) as gateway:
         yield Site(gateway)
-
-
-def upload(client: Caller, name: str, content: bytes = SHORT, **fields: str) -> httpx.Response:
-    return client.post("/files/upload", files={"files": (name, content)}, data=fields)
-
-
-def names(client: Caller) -> set[str]:
-    return {file["name"] for file in client.get("/files").json()["files"]}
 
 
 def test_files_are_their_owners(site: Site) -> None:
@@ -371,13 +273,6 @@ def test_projects(site: Site) -> None:
     assert [item["filename"] for item in viola.get("/queue").json()["items"]] == ["shared.gcode"]
     problem(viola.delete(f"/queue/{made['queue_id']}"), 404, "JOB_NOT_FOUND")
     assert erik.delete(f"/queue/{made['queue_id']}").status_code == 200
-
-
-def execute(gateway: PrintingGateway, sql: str) -> None:
-    if gateway.database_url.startswith("sqlite"):
-        gateway.write(sql)
-    else:
-        gateway.rows(sql)
 
 
 def test_a_grant_for_one_printer_is_no_grant_for_another(native: PrintingGateway) -> None:
