@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from fluxgate.routing import Route
 from fluxgate.settings import TelemetrySettings
-from fluxgate.telemetry.accesslog import AccessLog, Answered
+from fluxgate.telemetry.accesslog import AccessLog
 from fluxgate.telemetry.lag import LoopLag
 from fluxgate.telemetry.otel import Tracer, tracer_of
+from fluxgate.telemetry.outcome import Answered
 from fluxgate.telemetry.requests import RequestMetrics
 from fluxgate.tracecontext import trace_of
 from fluxgate.types import Scope
