@@ -28,7 +28,7 @@ class Telemetry:
 
     def __init__(self, settings: TelemetrySettings, log_format: Literal["console", "json"]) -> None:
         self.requests = RequestMetrics()
-        self.lag = LoopLag()
+        self.lag = LoopLag(watch=settings.watchdog)
         self._access = AccessLog(log_format, quiet_reads=settings.quiet_reads)
         self._tracer: Tracer | None = None if settings.otlp is None else tracer_of(settings.otlp)
         self._ratio = 0.0 if settings.otlp is None else settings.otlp.sample_ratio
