@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from urllib.parse import unquote_to_bytes
 
+from fluxgate.principal import ANONYMOUS
 from fluxgate.proxy.http1 import ResponseHead
 from fluxgate.proxy.route import Capture, Exchange, ProxyRoute
 from fluxgate.types import RawHeaders, Scope
@@ -61,6 +62,7 @@ class Recording:
             response_headers=head.headers,
             response_body=self.response.whole(),
             request_id=scope["fluxgate.request_id"],
+            principal=scope.get("fluxgate.principal", ANONYMOUS),
         )
         try:
             await self._capture.then(exchange)

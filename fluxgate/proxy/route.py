@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from fluxgate.policy import Policy
+from fluxgate.principal import ANONYMOUS, Principal
 from fluxgate.routedoc import RouteDoc
 from fluxgate.types import RawHeaders
 
@@ -154,7 +155,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """One finished exchange, as a `Capture` hands it on: what the upstream got and what it answered.
 
-    `request_body` or `response_body` is None when it was longer than the capture's limit.
+    `request_body` or `response_body` is None when it was longer than the capture's limit. `principal`: whose request.
     """
 
     method: str
@@ -166,6 +167,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     response_headers: RawHeaders
     response_body: bytes | None
     request_id: str
+    principal: Principal = ANONYMOUS
 
 
 ExchangeHandler = Callable[[Exchange], Awaitable[None]]

@@ -78,6 +78,7 @@ def _job(
         metadata={"request_id": exchange.request_id},
         accepted_at=datetime.now(UTC),
         source=source,
+        created_by=exchange.principal.id or None,
     )
 
 

@@ -28,7 +28,7 @@ from fluxgate.proxy.route import (
 )
 from fluxgate.types import Scope
 from fluxgate_printing.accepted import accepted_by_queue, accepted_by_upload
-from fluxgate_printing.access import OPERATE, VIEW
+from fluxgate_printing.access import OPERATE, VIEW, Access
 from fluxgate_printing.files.inspection import UploadInspector
 from fluxgate_printing.files.upload import upload_limit
 from fluxgate_printing.fluxprint_docs import FORWARDED
@@ -71,9 +71,10 @@ def fluxprint_upstream(settings: FluxPrintSettings) -> Upstream:
     )
 
 
-def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute, ...]:
+def proxy_routes(settings: PrintingSettings, access: Access, record: Record) -> tuple[ProxyRoute, ...]:
     """All forwarded routes. `record` gets every job that FluxPrint accepted, before the client has its answer."""
 
+    look, operate = access.policy(VIEW), access.policy(OPERATE)
     seconds = settings.fluxprint.cache_seconds
     # What they say is the same for everybody who may look.
     cache = CachePolicy(ttl=seconds, shared=True) if seconds else None
@@ -86,7 +87,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             path=path,
             upstream=UPSTREAM,
             upstream_path=upstream_path,
-            policy=VIEW if method == "GET" else OPERATE,
+            policy=look if method == "GET" else operate,
             cache=cache if method == "GET" else None,
             action="" if method == "GET" else f"printing.{name.replace('_', '.')}",
             name=name,
@@ -105,7 +106,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             path="/queue",
             upstream=UPSTREAM,
             upstream_path="/api/queue",
-            policy=OPERATE,
+            policy=operate,
             name="queue_add",
             action="printing.queue.add",
             doc=FORWARDED["queue_add"],
@@ -118,7 +119,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             path="/files/upload",
             upstream=UPSTREAM,
             upstream_path="/api/files/upload",
-            policy=OPERATE,
+            policy=operate,
             rate="upload",
             name="file_upload",
             action="printing.file.upload",
@@ -136,7 +137,7 @@ def proxy_routes(settings: PrintingSettings, record: Record) -> tuple[ProxyRoute
             path="/queue/reorder",
             upstream=UPSTREAM,
             upstream_path="/api/queue/reorder",
-            policy=OPERATE,
+            policy=operate,
             upstream_method="POST",
             name="queue_reorder",
             action="printing.queue.reorder",

@@ -37,7 +37,7 @@ class AcceptedJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job that FluxPrint accepted, on its way into `print_jobs`. Writing it is idempotent on `entry_id`.
 
     `queue_id` is FluxPrint's; `project_id` is what the client said, a UUID or FluxStudio's own id. `source`: the route
-    that brought it.
+    that brought it; `created_by`: the id of the caller.
     """
 
     entry_id: UUID
@@ -48,6 +48,7 @@ class AcceptedJob(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
     accepted_at: datetime
     source: Literal["queue", "upload"]
+    created_by: str | None = None
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):

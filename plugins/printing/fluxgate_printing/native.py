@@ -9,8 +9,9 @@ from pathlib import Path
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, RouteDoc, StreamRoute
 from fluxgate.types import Receive, Scope, Send
-from fluxgate_printing.access import OPERATE, VIEW
+from fluxgate_printing.access import OPERATE, WATCH, Access
 from fluxgate_printing.api import docs, files, jobs, printer, queue, reads
+from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.store import FileStore
@@ -54,6 +55,8 @@ class NativeBackend:
         self._settings = settings
         self._printers = effective_printers(settings)
         self._default = default_printer(settings)
+        groups = {name: frozenset(printer.groups) for name, printer in self._printers.items()}
+        self.access = Access(settings.access, groups, self._default)
         self._service: PrintingService | None = None
 
     @property
@@ -74,7 +77,7 @@ class NativeBackend:
                 path="/camera/stream",
                 app=self._camera_stream,
                 doc=docs.STREAM,
-                policy=VIEW,
+                policy=self.access.policy(WATCH),
                 name="camera_stream",
                 summary="The camera, live, as MJPEG",
             ),
@@ -82,7 +85,7 @@ class NativeBackend:
                 path="/camera/snapshot",
                 app=self._camera_snapshot,
                 doc=docs.SNAPSHOT,
-                policy=VIEW,
+                policy=self.access.policy(WATCH),
                 rate="read",
                 name="camera_snapshot",
                 summary="One JPEG of the camera",
@@ -91,7 +94,7 @@ class NativeBackend:
                 path="/files/upload",
                 app=self._upload,
                 doc=docs.UPLOAD,
-                policy=OPERATE,
+                policy=self.access.policy(OPERATE),
                 rate="upload",
                 methods=frozenset({"POST"}),
                 name="file_upload",
@@ -164,7 +167,7 @@ class NativeBackend:
                 cameras=cameras,
                 default=self._default,
                 jobs=repository,
-                projects=ProjectRepository(context.database),
+                callers=Callers(self.access, ProjectRepository(context.database)),
                 shelf=shelf,
                 files=self._settings.files,
             )
@@ -180,7 +183,7 @@ class NativeBackend:
         return StreamRoute(
             path=path,
             app=reads.served(read, lambda: self.service),
-            policy=VIEW,
+            policy=self.access.policy(WATCH),
             rate="read",
             name=path.removeprefix("/"),
             summary=summary,

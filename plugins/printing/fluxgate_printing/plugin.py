@@ -42,11 +42,11 @@ def _native(settings: PrintingSettings) -> PluginSpec:
     backend = NativeBackend(settings)
     router = Router(
         path="/",
-        route_handlers=list(NATIVE_HANDLERS),
+        route_handlers=backend.access.guarded(NATIVE_HANDLERS),
         dependencies={
             "service": Provide(lambda: backend.service, sync_to_thread=False),
             "jobs": Provide(lambda: backend.service.jobs, sync_to_thread=False),
-            "projects": Provide(lambda: backend.service.projects, sync_to_thread=False),
+            "callers": Provide(lambda: backend.service.callers, sync_to_thread=False),
         },
     )
     return PluginSpec(
@@ -67,17 +67,17 @@ def _proxied(settings: PrintingSettings) -> PluginSpec:
     backend = FluxPrintBackend(settings)
     router = Router(
         path="/",
-        route_handlers=list(PROXIED_HANDLERS),
+        route_handlers=backend.access.guarded(PROXIED_HANDLERS),
         dependencies={
             "jobs": Provide(lambda: backend.jobs, sync_to_thread=False),
-            "projects": Provide(lambda: backend.projects, sync_to_thread=False),
+            "callers": Provide(lambda: backend.callers, sync_to_thread=False),
         },
     )
     return PluginSpec(
         title=f"{TITLE} (FluxPrint)",
         version=version("fluxgate-printing"),
         upstreams=(fluxprint_upstream(settings.fluxprint),),
-        proxy_routes=proxy_routes(settings, backend.record),
+        proxy_routes=proxy_routes(settings, backend.access, backend.record),
         handlers=(router,),
         streams=backend.streams,
         health_checks=backend.checks,

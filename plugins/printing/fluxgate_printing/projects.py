@@ -15,6 +15,16 @@ class ProjectRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def role(self, project: UUID, user: str) -> str | None:
+        """What the caller is in a project: `owner`, `manager`, `editor`, `viewer`; None: nothing."""
+        owned = await self._database.fetch("SELECT 1 AS one FROM projects WHERE id = {} AND owner = {}", project, user)
+        if owned:
+            return "owner"
+        rows = await self._database.fetch(
+            "SELECT role FROM project_members WHERE project_id = {} AND user_id = {}", project, user
+        )
+        return str(rows[0]["role"]) if rows else None
+
     async def resolve(self, project: str | UUID) -> UUID | None:
         """The project's UUID, from that or from its `external_id`; None if there is no such project.
 

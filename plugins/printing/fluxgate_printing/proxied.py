@@ -11,8 +11,9 @@ import httpx
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
 from fluxgate.types import Receive, Scope, Send
-from fluxgate_printing.access import VIEW
+from fluxgate_printing.access import WATCH, Access
 from fluxgate_printing.api import docs, jobs
+from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.fluxprint import DEFAULT_URL, UPSTREAM, fluxprint_check
 from fluxgate_printing.journal import AcceptedJob
@@ -31,6 +32,8 @@ class FluxPrintBackend:
 
     def __init__(self, settings: PrintingSettings) -> None:
         self._settings = settings
+        self.access = Access(settings.access, {}, "fluxprint")
+        self._callers: Callers | None = None
         self._jobs: JobRepository | None = None
         self._projects: ProjectRepository | None = None
         self._recorder: AcceptedJobs | None = None
@@ -48,6 +51,11 @@ class FluxPrintBackend:
         return _running(self._projects)
 
     @property
+    def callers(self) -> Callers:
+        """What callers may see; PluginError before the backend runs."""
+        return _running(self._callers)
+
+    @property
     def streams(self) -> tuple[StreamRoute, ...]:
         """The camera: one upstream stream, however many watch."""
         return (
@@ -55,7 +63,7 @@ class FluxPrintBackend:
                 path="/camera/stream",
                 app=self._stream,
                 doc=docs.STREAM,
-                policy=VIEW,
+                policy=self.access.policy(WATCH),
                 name="camera_stream",
                 summary="The camera, live, as MJPEG",
             ),
@@ -63,7 +71,7 @@ class FluxPrintBackend:
                 path="/camera/snapshot",
                 app=self._snapshot,
                 doc=docs.SNAPSHOT,
-                policy=VIEW,
+                policy=self.access.policy(WATCH),
                 rate="read",
                 name="camera_snapshot",
                 summary="One JPEG of the camera",
@@ -89,6 +97,7 @@ class FluxPrintBackend:
             raise PluginError("the printing plugin needs its database")
         self._jobs = JobRepository(context.database)
         self._projects = ProjectRepository(context.database)
+        self._callers = Callers(self.access, self._projects)
         self._client = context.clients[UPSTREAM]
         async with AsyncExitStack() as stack:
             self._recorder = await stack.enter_async_context(
@@ -103,7 +112,13 @@ class FluxPrintBackend:
         metadata = {**job.metadata, "source": job.source}
         if job.project_id is not None and project is None:
             metadata["project"] = job.project_id
-        new = NewJob(file_name=job.file_name, project_id=project, print_settings=job.print_settings, metadata=metadata)
+        new = NewJob(
+            file_name=job.file_name,
+            project_id=project,
+            print_settings=job.print_settings,
+            metadata=metadata,
+            created_by=job.created_by,
+        )
         await self.jobs.record_accepted(job.queue_id, new, entry_id=job.entry_id, accepted_at=job.accepted_at)
 
     async def _camera_url(self) -> str | None:

@@ -9,16 +9,16 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
-from fluxgate.errors import ConflictError, NotFoundError, ProblemError
-from fluxgate.plugin import CheckResult
+from fluxgate.errors import ConflictError, ForbiddenError, NotFoundError, ProblemError
+from fluxgate.plugin import CheckResult, Principal
 from fluxgate.types import Receive, Scope
+from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.files.names import check_name
 from fluxgate_printing.files.upload import UploadResult, receive_upload
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.supervisor import Supervisor
-from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.records import JobRecord, NewJob
 from fluxgate_printing.queue.refusals import check_ready, occupied
@@ -40,7 +40,7 @@ class PrintingService:
         cameras: dict[str, Camera],
         default: str,
         jobs: JobRepository,
-        projects: ProjectRepository,
+        callers: Callers,
         shelf: Shelf,
         files: FileSettings,
     ) -> None:
@@ -48,7 +48,7 @@ class PrintingService:
         self.cameras = cameras
         self.default = default
         self.jobs = jobs
-        self.projects = projects
+        self.callers = callers
         self.shelf = shelf
         self.file_settings = files
 
@@ -87,7 +87,7 @@ class PrintingService:
 
     # -- queue
 
-    async def enqueue(self, new: NewJob, *, start: bool) -> tuple[JobRecord, bool, str | None]:
+    async def enqueue(self, new: NewJob, principal: Principal, *, start: bool) -> tuple[JobRecord, bool, str | None]:
         """Put a file in the queue; the job, whether it goes to the printer now, and why it doesn't if that was asked
         for.
 
@@ -97,30 +97,25 @@ class PrintingService:
         if not start or (not created and job.status != "queued"):
             return job, job.status == "printing", None
         try:
+            self.callers.access.require(principal, "operator", self.default)
             return await self.lane().print(job), True, None
         except ProblemError as problem:
             return job, False, problem.message
 
-    async def project(self, project: str | None) -> UUID | None:
-        """A project's UUID, by its UUID or external id; NotFoundError PROJECT_NOT_FOUND."""
-        if project is None:
-            return None
-        found = await self.projects.resolve(project)
-        if found is None:
-            raise NotFoundError(f"There is no project {project!r}.", code="PROJECT_NOT_FOUND", field="project_id")
-        return found
-
-    async def new_job(self, filename: str, *, project_id: UUID | None, idempotency_key: str | None) -> NewJob:
-        """A job for a file in the catalog, with what is known of the file."""
-        file = await self.file(filename)
+    async def new_job(
+        self, filename: str, principal: Principal, *, project_id: UUID | None, idempotency_key: str | None
+    ) -> NewJob:
+        """The caller's job for a file in the catalog, with what is known of the file."""
+        file = await self.file(filename, principal)
         estimated = file.analysis.get("estimated_time") if file.analysis else None
         return NewJob(
             file_name=file.name,
             file_id=file.id,
             file_path=file.name,
-            project_id=project_id,
+            project_id=project_id or file.project_id,
+            created_by=principal.id,
             estimated_time=round(estimated) if isinstance(estimated, int | float) else None,
-            idempotency_key=idempotency_key,
+            idempotency_key=self.callers.key(principal, idempotency_key),
         )
 
     def waits_for(self) -> str:
@@ -139,34 +134,36 @@ class PrintingService:
         waiting = [each.id for each in await self.jobs.queue()]
         return waiting.index(job.id) + 1 if job.id in waiting else 0
 
-    async def start(self, queue_id: int, printer: str | None = None) -> JobRecord:
+    async def start(self, queue_id: int, principal: Principal, printer: str | None = None) -> JobRecord:
         """Start a waiting job by hand."""
-        job = await self.job_in_queue(queue_id)
+        job = await self.job_in_queue(queue_id, principal)
+        self.callers.access.require(principal, "operator", self.lane(printer).name)
         if job.status != "queued":
             raise ConflictError(f"Job {queue_id} is {job.status}.", code="JOB_NOT_QUEUED")
         return await self.lane(printer).print(job)
 
-    async def remove(self, queue_id: int) -> JobRecord:
+    async def remove(self, queue_id: int, principal: Principal) -> JobRecord:
         """Take a job out of the queue. One that prints is refused; one whose outcome is unknown is settled as
         canceled."""
-        job = await self.job_in_queue(queue_id)
+        job = await self.job_in_queue(queue_id, principal)
         canceled = await self.jobs.withdraw(job.id)
         if canceled.printer_name in self.lanes:
             self.lanes[canceled.printer_name].let_go(job.id)
         await self.shelf.job_ended(canceled.file_id)
         return canceled
 
-    async def clear(self) -> list[JobRecord]:
-        """Cancel every job that waits."""
-        gone = await self.jobs.cancel_all_queued()
+    async def clear(self, principal: Principal) -> list[JobRecord]:
+        """Cancel every job that waits and that the caller may change."""
+        gone = await self.jobs.cancel_all_queued(self.callers.changes(principal))
         for file_id in {job.file_id for job in gone}:
             await self.shelf.job_ended(file_id)
         return gone
 
     async def change_status(
-        self, job_id: UUID, status: str, progress: float | None, error_message: str | None
+        self, job_id: UUID, principal: Principal, status: str, progress: float | None, error_message: str | None
     ) -> JobRecord:
         """Settle a job by hand; the state machine decides what is allowed (409)."""
+        await self.jobs.get(job_id, self.callers.changes(principal))
         job = await self.jobs.update_status(job_id, status, progress=progress, error_message=error_message)
         if status in FINAL:
             if job.printer_name in self.lanes:
@@ -174,28 +171,39 @@ class PrintingService:
             await self.shelf.job_ended(job.file_id)
         return job
 
-    async def job_in_queue(self, queue_id: int) -> JobRecord:
-        """A job by its number in the queue; NotFoundError JOB_NOT_FOUND."""
-        job = await self.jobs.by_queue_id(queue_id)
+    async def command(self, principal: Principal) -> PrinterLane:
+        """The default printer's lane, to be commanded. ForbiddenError JOB_FORBIDDEN if what it prints is somebody
+        else's and the caller may change only their own."""
+        lane = self.lane()
+        if lane.job is not None and await self.jobs.find(lane.job.id, self.callers.changes(principal)) is None:
+            raise ForbiddenError("What is printing isn't yours.", code="JOB_FORBIDDEN")
+        return lane
+
+    async def job_in_queue(self, queue_id: int, principal: Principal) -> JobRecord:
+        """A job that the caller may change, by its number in the queue; NotFoundError JOB_NOT_FOUND."""
+        job = await self.jobs.by_queue_id(queue_id, sight=self.callers.changes(principal))
         if job is None:
             raise NotFoundError(f"There is no job {queue_id} in the queue.", code="JOB_NOT_FOUND", field="id")
         return job
 
     # -- files
 
-    async def file(self, name: str) -> FileRecord:
-        """A file of the catalog; NotFoundError FILE_NOT_FOUND."""
+    async def file(self, name: str, principal: Principal) -> FileRecord:
+        """A file that the caller may see; NotFoundError FILE_NOT_FOUND."""
         checked = check_name(name, self.file_settings.extensions, field="filename")
-        return await self.shelf.find(checked)
+        return await self.shelf.find(checked, self.callers.sees(principal))
 
     async def upload(
-        self, scope: Scope, receive: Receive, read: Callable[[dict[str, str]], Awaitable[T]]
+        self, scope: Scope, receive: Receive, read: Callable[[dict[str, str]], Awaitable[tuple[T, UUID | None]]]
     ) -> tuple[UploadResult, T]:
-        """Take an upload in. `read` makes of its text fields what the caller needs; if it raises, nothing is kept."""
+        """Take an upload in. `read` makes of its text fields what the caller needs, and names the project; if it
+        raises, nothing is kept."""
+        principal: Principal = scope["fluxgate.principal"]
         result = await receive_upload(scope, receive, self.shelf.store, self.file_settings)
         try:
-            fields = await read(result.fields)
-            await self.shelf.put(result.files)
+            fields, project_id = await read(result.fields)
+            changes = self.callers.changes(principal)
+            await self.shelf.put(result.files, changes, by=principal.id, project_id=project_id)
         except BaseException:
             await asyncio.shield(self.shelf.discard(result.files))
             raise

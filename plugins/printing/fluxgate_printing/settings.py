@@ -32,25 +32,27 @@ class VirtualPrinterSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="virtual", tag_field="driver"
 ):
     """A simulated FDM printer. `speed_factor`: simulated seconds per real second; `fail`: what it does wrong, and at
-    what completion (%)."""
+    what completion (%); `groups`: of printers, for grants."""
 
     speed_factor: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 20.0
     fail: Literal["never", "thermal", "disconnect"] = "never"
     fail_at: Annotated[float, msgspec.Meta(ge=0, le=100)] = 50.0
     camera_url: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 class OctoPrintSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="octoprint", tag_field="driver"
 ):
     """An OctoPrint server. `api_key`: a user's key; `camera_url`: its MJPEG stream (default: what OctoPrint says);
-    `poll_interval` in seconds."""
+    `poll_interval` in seconds; `groups`: of printers, for grants."""
 
     url: str | None = None
     api_key: str | None = None
     camera_url: str | None = None
     timeout: Seconds = 10.0
     poll_interval: Seconds = 1.0
+    groups: tuple[str, ...] = ()
 
 
 PrinterSettings = OctoPrintSettings | VirtualPrinterSettings
@@ -63,6 +65,31 @@ class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_bytes: Bytes = 1 * GIB
     max_files: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     extensions: tuple[str, ...] = (".gcode", ".gco", ".g")
+
+
+Role = Literal["viewer", "operator", "admin"]
+Who = Annotated[str, msgspec.Meta(pattern="^(role|group|user):.+$")]
+
+
+class GrantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A role on some printers. `who`: as in `[plugins.printing.access]`; `printers`: their names, or `group:NAME` for
+    all of a group."""
+
+    who: Annotated[tuple[Who, ...], msgspec.Meta(min_length=1)]
+    printers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    role: Role = "operator"
+
+
+class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may look (`viewers`), print (`operators`), and do everything (`admins`), on all printers: `role:…`, `group:…`
+    or `user:…` of the gateway's callers. An admin of the gateway is one here. `visibility`: whether viewers and
+    operators see everybody's jobs and files, or their `own` and their projects'. `grants`: roles on some printers."""
+
+    viewers: tuple[Who, ...] = ("role:viewer",)
+    operators: tuple[Who, ...] = ("role:operator",)
+    admins: tuple[Who, ...] = ()
+    visibility: Literal["all", "own"] = "all"
+    grants: tuple[GrantSettings, ...] = ()
 
 
 class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +108,19 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     printers: dict[str, PrinterSettings] = {}
     default_printer: str | None = None
     files: FileSettings = FileSettings()
+    access: AccessSettings = AccessSettings()
+
+    def __post_init__(self) -> None:
+        if self.uses_fluxprint and self.access.visibility == "own":
+            raise ValueError(
+                "access: visibility `own` needs the native backend: what FluxPrint lists can't be told apart"
+            )
+        known = set(self.printers)
+        groups = {f"group:{group}" for printer in self.printers.values() for group in printer.groups}
+        for grant in self.access.grants if known else ():
+            for name in grant.printers:
+                if name not in known | groups:
+                    raise ValueError(f"access: a grant names {name!r}, which is no printer or group of printers")
 
     @property
     def uses_fluxprint(self) -> bool:

@@ -19,11 +19,12 @@ from uuid import UUID
 
 import msgspec
 
-from fluxgate.errors import NotFoundError, UnavailableError
+from fluxgate.errors import ConflictError, NotFoundError, UnavailableError
 from fluxgate_printing.files.catalog import FileRecord, FileRepository
 from fluxgate_printing.files.gcode_metadata import GcodeMetadata, read_metadata
 from fluxgate_printing.files.store import STALE_AFTER, FileStore
 from fluxgate_printing.files.upload import UploadedFile
+from fluxgate_printing.sight import Sight
 
 __all__ = ["Shelf"]
 
@@ -54,30 +55,39 @@ class Shelf:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def all(self) -> list[FileRecord]:
-        """The present files, latest first."""
-        return await self._catalog.list()
+    async def all(self, sight: Sight) -> list[FileRecord]:
+        """The present files within `sight`, latest first."""
+        return await self._catalog.list(sight)
 
-    async def find(self, name: str) -> FileRecord:
-        """The file of this name; NotFoundError FILE_NOT_FOUND."""
-        file = await self._catalog.get_by_name(name)
+    async def find(self, name: str, sight: Sight) -> FileRecord:
+        """The file of this name; NotFoundError FILE_NOT_FOUND, also if it isn't within `sight`."""
+        file = await self._catalog.get_by_name(name, sight)
         if file is None:
             raise NotFoundError(f"There is no file {name!r}.", code="FILE_NOT_FOUND", field="filename")
         return file
 
-    async def put(self, files: Iterable[UploadedFile]) -> None:
-        """Give stored contents their names."""
+    async def put(
+        self, files: Iterable[UploadedFile], sight: Sight, *, by: str | None, project_id: UUID | None = None
+    ) -> None:
+        """Give stored contents their names, as files of the caller `by`. ConflictError FILE_NAME_TAKEN for a name that
+        somebody else has, whose file isn't within `sight`."""
+        files = tuple(files)
         for file in files:
-            await self._put(file)
+            if await self._catalog.get_by_name(file.name) and not await self._catalog.get_by_name(file.name, sight):
+                raise ConflictError(f"{file.name}: another file has this name.", code="FILE_NAME_TAKEN", field="files")
+        for file in files:
+            await self._put(file, by, project_id)
 
     async def discard(self, files: Iterable[UploadedFile]) -> None:
         """Remove stored contents that got no name; one that something else needs stays."""
         for file in files:
             await self._forget(file.sha256)
 
-    async def delete(self, name: str) -> bool:
-        """Remove a file, and its content if nothing else has it; False if it wasn't there. ConflictError
-        FILE_IN_USE."""
+    async def delete(self, name: str, sight: Sight) -> bool:
+        """Remove a file, and its content if nothing else has it; False if it wasn't there, or not within `sight`.
+        ConflictError FILE_IN_USE."""
+        if await self._catalog.get_by_name(name, sight) is None:
+            return False
         gone = await self._catalog.remove(name)
         if gone is None:
             return False
@@ -106,7 +116,7 @@ class Shelf:
             swept += await self._forget(sha256)
         return swept
 
-    async def _put(self, file: UploadedFile) -> None:
+    async def _put(self, file: UploadedFile, by: str | None, project_id: UUID | None) -> None:
         try:
             metadata = await asyncio.to_thread(read_metadata, file.path)
         except OSError:
@@ -114,7 +124,12 @@ class Shelf:
         before = await self._catalog.get_by_name(file.name)
         async with self._changing:
             await self._catalog.add(
-                name=file.name, sha256=file.sha256, size=file.size, analysis=msgspec.to_builtins(metadata)
+                name=file.name,
+                sha256=file.sha256,
+                size=file.size,
+                analysis=msgspec.to_builtins(metadata),
+                uploaded_by=by,
+                project_id=project_id,
             )
             if not await asyncio.to_thread(self.store.path(file.sha256).exists):
                 await self._catalog.remove(file.name)

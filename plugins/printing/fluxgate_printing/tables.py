@@ -114,6 +114,7 @@ class PrintJob(Table, tablename="print_jobs"):
     notes = Text(null=True, default=None)
     metadata = JSONB()
     idempotency_key = Varchar(length=255, unique=True, null=True, default=None)
+    created_by = Varchar(length=255, null=True, default=None)
     created_at = Timestamptz()
     updated_at = Timestamptz()
 

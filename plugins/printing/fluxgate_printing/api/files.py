@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -10,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from fluxgate.errors import UnprocessableError
-from fluxgate.plugin import AuditNotes, audit_notes
+from fluxgate.plugin import AuditNotes, Principal, audit_notes
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
@@ -25,10 +26,10 @@ _NO = frozenset({"false", "0", "no", "off", ""})
 
 
 @get("/files", summary="Uploaded files", policy=VIEW, doc=docs.FILES)
-async def show(service: NamedDependency[PrintingService]) -> FilesView:
+async def show(service: NamedDependency[PrintingService], principal: NamedDependency[Principal]) -> FilesView:
     """Newest first."""
     free, total = await service.shelf.space()
-    files = [file_item(file) for file in await service.shelf.all()]
+    files = [file_item(file) for file in await service.shelf.all(service.callers.sees(principal))]
     return FilesView(files=files, free=min(free, TEBIBYTE - 1), total=min(total, TEBIBYTE - 1))
 
 
@@ -40,11 +41,14 @@ async def show(service: NamedDependency[PrintingService]) -> FilesView:
     action="printing.file.delete",
 )
 async def remove(
-    name: FromPath[str], service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]
+    name: FromPath[str],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
 ) -> Done:
     """409 while a job that waits or prints needs it. A file that isn't there is no error: it is gone already."""
     checked = check_name(name, service.file_settings.extensions, field="name")
-    gone = await service.shelf.delete(checked)
+    gone = await service.shelf.delete(checked, service.callers.changes(principal))
     audit.note(target=f"file:{checked}", deleted=bool(gone))
     return Done(message=f"{checked} was deleted." if gone else f"{checked} wasn't there.", count=int(gone))
 
@@ -65,7 +69,8 @@ class Upload:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """201 with what was stored; with the field `print` the files are queued, and the first starts if the printer
         is free."""
-        result, wish = await self._service.upload(scope, receive, self._read_fields)
+        principal: Principal = scope["fluxgate.principal"]
+        result, wish = await self._service.upload(scope, receive, partial(self._read_fields, principal))
         files: dict[str, UploadedItem] = {}
         audit = audit_notes(scope)
         audit.note(
@@ -77,8 +82,10 @@ class Upload:
             audit.note(**{f"sha256 {file.name}": file.sha256})
             item = UploadedItem(name=file.name, path=file.name, size=file.size, hash=file.sha256)
             if wish.print:
-                new = await self._service.new_job(file.name, project_id=wish.project_id, idempotency_key=None)
-                job, _, _ = await self._service.enqueue(new, start=True)
+                new = await self._service.new_job(
+                    file.name, principal, project_id=wish.project_id, idempotency_key=None
+                )
+                job, _, _ = await self._service.enqueue(new, principal, start=True)
                 item.queue_id = job.fluxprint_queue_id or msgspec.UNSET
                 audit.note(**{f"job {file.name}": str(job.id)})
             files[file.name] = item
@@ -87,8 +94,10 @@ class Upload:
         await send({"type": "http.response.start", "status": 201, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def _read_fields(self, fields: dict[str, str]) -> _Wish:
+    async def _read_fields(self, principal: Principal, fields: dict[str, str]) -> tuple[_Wish, UUID | None]:
         wanted = fields.get("print", "").strip().lower()
         if wanted not in _YES | _NO:
             raise UnprocessableError("'print' is true or false.", code="INVALID_FIELD", field="print")
-        return _Wish(print=wanted in _YES, project_id=await self._service.project(fields.get("project_id") or None))
+        named = fields.get("project_id") or None
+        project_id = await self._service.callers.project(named, principal, to_print=True)
+        return _Wish(print=wanted in _YES, project_id=project_id), project_id

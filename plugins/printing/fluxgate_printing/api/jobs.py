@@ -9,13 +9,12 @@ from litestar import get, patch
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from fluxgate.errors import NotFoundError
-from fluxgate.plugin import AuditNotes
+from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
 from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.schemas import StatusChange
-from fluxgate_printing.projects import ProjectRepository
+from fluxgate_printing.callers import Callers
 from fluxgate_printing.queue.reading import JobReader
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.service import PrintingService
@@ -26,32 +25,37 @@ ProjectId = Annotated[str | None, QueryParameter(max_length=255, description="A 
 
 
 @get("/jobs/active", summary="Jobs that wait or print", policy=VIEW)
-async def active(jobs: NamedDependency[JobReader]) -> list[JobRecord]:
+async def active(
+    jobs: NamedDependency[JobReader], callers: NamedDependency[Callers], principal: NamedDependency[Principal]
+) -> list[JobRecord]:
     """What prints, then what waits, in order."""
-    return await jobs.active()
+    return await jobs.active(callers.sees(principal))
 
 
 @get("/jobs/history", summary="Jobs that ended", policy=VIEW)
 async def history(
+    *,
     jobs: NamedDependency[JobReader],
-    projects: NamedDependency[ProjectRepository],
+    callers: NamedDependency[Callers],
+    principal: NamedDependency[Principal],
     limit: Limit = 20,
     offset: Offset = 0,
     project_id: ProjectId = None,
 ) -> list[JobRecord]:
     """Latest first."""
-    project: UUID | None = None
-    if project_id is not None:
-        project = await projects.resolve(project_id)
-        if project is None:
-            raise NotFoundError(f"There is no project {project_id!r}.", code="PROJECT_NOT_FOUND", field="project_id")
-    return await jobs.history(limit, offset, project)
+    project = await callers.project(project_id, principal, to_print=False)
+    return await jobs.history(limit, offset, project, callers.sees(principal))
 
 
 @get("/jobs/{job_id:uuid}", summary="One job", policy=VIEW)
-async def one(job_id: FromPath[UUID], jobs: NamedDependency[JobReader]) -> JobRecord:
+async def one(
+    job_id: FromPath[UUID],
+    jobs: NamedDependency[JobReader],
+    callers: NamedDependency[Callers],
+    principal: NamedDependency[Principal],
+) -> JobRecord:
     """Every column of its row."""
-    return await jobs.get(job_id)
+    return await jobs.get(job_id, callers.sees(principal))
 
 
 @patch(
@@ -66,9 +70,10 @@ async def change_status(
     data: JSONBody[StatusChange],
     service: NamedDependency[PrintingService],
     audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
 ) -> JobRecord:
     """409 for a change that the state machine doesn't allow."""
-    job = await service.change_status(job_id, data.status, data.progress, data.error_message)
+    job = await service.change_status(job_id, principal, data.status, data.progress, data.error_message)
     note_job(audit, job)
     audit.note(status=job.status)
     return job

@@ -11,7 +11,7 @@ from litestar.enums import HttpMethod
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from fluxgate.errors import BadRequestError
-from fluxgate.plugin import AuditNotes
+from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
 from fluxgate_printing.api.noting import note_job
@@ -31,9 +31,15 @@ IdempotencyKey = Annotated[
 
 
 @get("/queue", summary="The print queue", policy=VIEW, doc=docs.QUEUE)
-async def show(service: NamedDependency[PrintingService]) -> QueueView:
-    """What prints, then what waits, in order."""
-    return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
+async def show(service: NamedDependency[PrintingService], principal: NamedDependency[Principal]) -> QueueView:
+    """What prints, then what waits, in order. Places are counted with the jobs that the caller doesn't see."""
+    return await _view(service, principal)
+
+
+async def _view(service: PrintingService, principal: Principal) -> QueueView:
+    sight = service.callers.sees(principal)
+    seen = {job.id for job in await service.jobs.active(sight)}
+    return queue_view(await service.jobs.active(), await service.jobs.counts(sight), service.waits_for(), seen)
 
 
 @post(
@@ -43,11 +49,12 @@ async def add(
     data: JSONBody[QueueAdd],
     service: NamedDependency[PrintingService],
     audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
     idempotency_key: IdempotencyKey = None,
 ) -> QueueAdded:
     """404 when there is no such file. With `print` it starts at once if the printer is free."""
-    project_id = await service.project(data.project_id)
-    new = await service.new_job(data.filename, project_id=project_id, idempotency_key=idempotency_key)
+    project_id = await service.callers.project(data.project_id, principal, to_print=True)
+    new = await service.new_job(data.filename, principal, project_id=project_id, idempotency_key=idempotency_key)
     new = msgspec.structs.replace(
         new,
         priority=data.priority,
@@ -56,7 +63,7 @@ async def add(
         material_color=data.material_color,
         notes=data.notes,
     )
-    queued, started, waiting = await service.enqueue(new, start=data.print)
+    queued, started, waiting = await service.enqueue(new, principal, start=data.print)
     number = queued.fluxprint_queue_id or 0
     note_job(audit, queued)
     audit.note(started=started)
@@ -73,9 +80,13 @@ async def add(
 
 
 @delete("/queue", status_code=200, summary="Clear the print queue", policy=OPERATE, action="printing.queue.clear")
-async def clear(service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]) -> Done:
-    """Cancels every job that waits; what prints goes on."""
-    gone = await service.clear()
+async def clear(
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
+) -> Done:
+    """Cancels every job that waits, of those that the caller may change; what prints goes on."""
+    gone = await service.clear(principal)
     audit.note(count=len(gone))
     return Done(message=f"{len(gone)} job(s) were taken out of the queue.", count=len(gone))
 
@@ -88,10 +99,13 @@ async def clear(service: NamedDependency[PrintingService], audit: NamedDependenc
     action="printing.queue.remove",
 )
 async def remove(
-    queue_id: FromPath[int], service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes]
+    queue_id: FromPath[int],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
 ) -> Done:
     """409 while it prints."""
-    gone = await service.remove(queue_id)
+    gone = await service.remove(queue_id, principal)
     note_job(audit, gone)
     return Done(message=f"{gone.file_name} was taken out of the queue.")
 
@@ -105,10 +119,13 @@ async def remove(
     action="printing.queue.reorder",
     doc=docs.QUEUE_REORDER,
 )
-async def reorder(data: JSONBody[Reorder], service: NamedDependency[PrintingService]) -> QueueView:
+async def reorder(
+    data: JSONBody[Reorder], service: NamedDependency[PrintingService], principal: NamedDependency[Principal]
+) -> QueueView:
     """All or nothing; jobs that aren't named keep their order around those that are."""
-    await service.jobs.reorder([(item.id, item.position) for item in data.items])
-    return queue_view(await service.jobs.active(), await service.jobs.counts(), service.waits_for())
+    changes = service.callers.changes(principal)
+    await service.jobs.reorder([(item.id, item.position) for item in data.items], changes)
+    return await _view(service, principal)
 
 
 @post(
@@ -124,6 +141,7 @@ async def start(
     request: Request[Any, Any, Any],
     service: NamedDependency[PrintingService],
     audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
 ) -> QueueAdded:
     """409 while the printer is busy, 503 while it is offline. The body may be empty."""
     body = await request.body()
@@ -131,7 +149,7 @@ async def start(
         wanted = msgspec.json.decode(body, type=StartJob) if body.strip() else StartJob()
     except msgspec.DecodeError as error:
         raise BadRequestError(str(error), code="INVALID_REQUEST", field="body") from None
-    begun = await service.start(queue_id, wanted.printer)
+    begun = await service.start(queue_id, principal, wanted.printer)
     note_job(audit, begun)
     return QueueAdded(
         queue_id=queue_id,

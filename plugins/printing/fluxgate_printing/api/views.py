@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from uuid import UUID
 
 import msgspec
 
@@ -66,12 +67,14 @@ def job_view(state: PrinterState) -> JobView:
     )
 
 
-def queue_view(active: Iterable[JobRecord], counts: dict[str, int], waits_for: str) -> QueueView:
-    """`GET /queue`. `waits_for`: why the default printer takes no job now."""
+def queue_view(active: Iterable[JobRecord], counts: dict[str, int], waits_for: str, seen: Container[UUID]) -> QueueView:
+    """`GET /queue`. `waits_for`: why the default printer takes no job now; `seen`: the jobs that are shown."""
     items: list[QueueItem] = []
     place = 0
     for job in active:
         place += job.status == "queued"
+        if job.id not in seen:
+            continue
         items.append(
             QueueItem(
                 id=job.fluxprint_queue_id or 0,

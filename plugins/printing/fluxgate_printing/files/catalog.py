@@ -11,6 +11,7 @@ import msgspec
 
 from fluxgate.db import Database, Row
 from fluxgate.errors import ConflictError
+from fluxgate_printing.sight import EVERYTHING, Sight
 
 __all__ = ["FileRecord", "FileRepository"]
 
@@ -89,14 +90,18 @@ class FileRepository:
         rows = await self._database.fetch("SELECT * FROM files WHERE id = {}", file_id)
         return _record(rows[0]) if rows else None
 
-    async def get_by_name(self, name: str) -> FileRecord | None:
+    async def get_by_name(self, name: str, sight: Sight = EVERYTHING) -> FileRecord | None:
         """The present version, or None."""
-        rows = await self._database.fetch("SELECT * FROM files WHERE name = {} AND deleted_at IS NULL", name)
+        seen, arguments = sight.files()
+        sql = f"SELECT * FROM files WHERE name = {{}} AND deleted_at IS NULL AND {seen}"  # noqa: S608 - constants
+        rows = await self._database.fetch(sql, name, *arguments)
         return _record(rows[0]) if rows else None
 
-    async def list(self) -> list[FileRecord]:
+    async def list(self, sight: Sight = EVERYTHING) -> list[FileRecord]:
         """The present versions, latest first."""
-        rows = await self._database.fetch("SELECT * FROM files WHERE deleted_at IS NULL ORDER BY created_at DESC, id")
+        seen, arguments = sight.files()
+        sql = f"SELECT * FROM files WHERE deleted_at IS NULL AND {seen}"  # noqa: S608 - constants
+        rows = await self._database.fetch(sql + " ORDER BY created_at DESC, id", *arguments)
         return [_record(row) for row in rows]
 
     async def set_analysis(self, file_id: UUID, analysis: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ __all__ = ["JobRecord", "NewJob", "job_from_row", "to_column"]
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job to be queued. `estimated_time` in seconds; the higher `priority` the sooner.
 
-    `idempotency_key`: a second job with the same key isn't made.
+    `idempotency_key`: a second job with the same key isn't made. `created_by`: the id of the caller whose job it is.
     """
 
     file_name: str
@@ -34,6 +34,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     notes: str | None = None
     metadata: dict[str, Any] = {}
     idempotency_key: str | None = None
+    created_by: str | None = None
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     notes: str | None
     metadata: dict[str, Any]
     idempotency_key: str | None
+    created_by: str | None
     created_at: datetime
     updated_at: datetime
 

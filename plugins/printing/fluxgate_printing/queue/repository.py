@@ -15,6 +15,7 @@ from fluxgate.errors import ConflictError, NotFoundError, UnprocessableError
 from fluxgate_printing.queue.moving import JobMover
 from fluxgate_printing.queue.records import JobRecord, NewJob, job_from_row, to_column
 from fluxgate_printing.queue.states import check_transition
+from fluxgate_printing.sight import EVERYTHING, Sight
 
 __all__ = ["JobRepository"]
 
@@ -79,21 +80,18 @@ class JobRepository(JobMover):
                 },
             )
 
-    async def cancel_all_queued(self) -> list[JobRecord]:
-        """Cancel every queued job; the ones canceled."""
+    async def cancel_all_queued(self, sight: Sight = EVERYTHING) -> list[JobRecord]:
+        """Cancel every queued job within `sight`; the ones canceled."""
         now = datetime.now(UTC)
+        seen, arguments = sight.jobs()
         async with self._database.transaction():
             await self._lock_queue()
-            rows = await self._database.fetch(
-                "UPDATE print_jobs SET status = 'canceled', state_detail = NULL, completed_at = {}, canceled_at = {},"
-                " updated_at = {} WHERE status = 'queued' RETURNING *",
-                now,
-                now,
-                now,
-            )
+            changed = "status = 'canceled', state_detail = NULL, completed_at = {}, canceled_at = {}, updated_at = {}"
+            sql = f"UPDATE print_jobs SET {changed} WHERE status = 'queued' AND {seen} RETURNING *"  # noqa: S608
+            rows = await self._database.fetch(sql, now, now, now, *arguments)
         return [job_from_row(row) for row in rows]
 
-    async def reorder(self, items: Sequence[tuple[int, int]]) -> list[JobRecord]:
+    async def reorder(self, items: Sequence[tuple[int, int]], sight: Sight = EVERYTHING) -> list[JobRecord]:
         """Move queued jobs, given as (queue id, place), to their places (1 is next); the others keep their order
         around them.
 
@@ -101,7 +99,7 @@ class JobRepository(JobMover):
 
         Raises:
             UnprocessableError: QUEUE_ORDER_INVALID: a job or place twice, or a place that the queue hasn't.
-            NotFoundError: JOB_NOT_FOUND: a queue id that no queued or printing job has.
+            NotFoundError: JOB_NOT_FOUND: a queue id that no queued or printing job within `sight` has.
             ConflictError: JOB_NOT_QUEUED: a job that is printing.
         """
         places = dict(items)
@@ -117,8 +115,8 @@ class JobRepository(JobMover):
                 job.fluxprint_queue_id: job for job in sorted(queue, key=lambda each: (each.queued_at, each.created_at))
             }
             for queue_id in places:
-                if queue_id not in newest:
-                    await self._refuse_reordering(queue_id)
+                if queue_id not in newest or not await self.by_queue_id(queue_id, sight=sight):
+                    await self._refuse_reordering(queue_id, sight)
             placed = {place: newest[queue_id] for queue_id, place in places.items()}
             moved = {job.id for job in placed.values()}
             others = iter([job for job in queue if job.id not in moved])
@@ -212,6 +210,7 @@ class JobRepository(JobMover):
             "notes": job.notes,
             "metadata": job.metadata,
             "idempotency_key": key or job.idempotency_key,
+            "created_by": job.created_by,
             "created_at": now,
             "updated_at": now,
         }
@@ -222,8 +221,8 @@ class JobRepository(JobMover):
         )
         return job_from_row(rows[0])
 
-    async def _refuse_reordering(self, queue_id: int) -> None:
-        if await self.by_queue_id(queue_id) is None:
+    async def _refuse_reordering(self, queue_id: int, sight: Sight) -> None:
+        if await self.by_queue_id(queue_id, sight=sight) is None:
             raise NotFoundError(f"There is no queued job {queue_id}.", code="JOB_NOT_FOUND", field="items")
         raise ConflictError(f"Job {queue_id} isn't queued any more.", code="JOB_NOT_QUEUED", field="items")
 

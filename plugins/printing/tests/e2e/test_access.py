@@ -1,0 +1,406 @@
+"""Who may do what with the printing plugin: every route it has, asked by every kind of caller, on SQLite, PostgreSQL
+and FluxPrint; and what callers see of each other's jobs, files and projects.
+
+The routes come from the gateway's own document: one that isn't in `NEEDED` fails the test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from plugins.printing.tests.e2e.backends import LONG, SHORT
+from tests.support.fluxprint import running_fluxprint
+from tests.support.identity import AUDIENCE, ISSUER, SECRET, bearer, token
+from tests.support.printing_gateway import PrintingGateway, problem
+
+pytestmark = pytest.mark.xdist_group("printing-access")
+
+AUTH = f"""
+[auth.jwt]
+issuer = "{ISSUER}"
+audience = ["{AUDIENCE}"]
+secret = "{SECRET}"
+[auth.jwt.claims]
+scopes = "scope"
+scopes_optional = true
+"""
+NATIVE = """
+[plugins.printing]
+backend = "native"
+default_printer = "first"
+[plugins.printing.printers.first]
+driver = "virtual"
+speed_factor = 1
+groups = ["front"]
+[plugins.printing.printers.second]
+driver = "virtual"
+groups = ["back"]
+[[plugins.printing.access.grants]]
+who = ["user:frieda"]
+role = "operator"
+printers = ["first"]
+[[plugins.printing.access.grants]]
+who = ["group:back-office"]
+role = "operator"
+printers = ["group:back"]
+"""
+OWN = '[plugins.printing.access]\nvisibility = "own"\n'
+
+CALLERS: dict[str, dict[str, Any]] = {
+    "nobody": {},
+    "stranger": {"sub": "sam"},
+    "viewer": {"sub": "vera", "roles": ["viewer"]},
+    "operator": {"sub": "otto", "roles": ["operator"]},
+    "admin": {"sub": "ada", "roles": ["admin"]},
+    "operator of the first": {"sub": "frieda"},
+    "operator of the second": {"sub": "bert", "groups": ["back-office"]},
+    "viewer by scope": {"sub": "otto", "roles": ["operator"], "scope": "printing:view"},
+    "scope of something else": {"sub": "otto", "roles": ["operator"], "scope": "metrics"},
+}
+LOOK, WATCH, OPERATE, COMMAND = "look", "watch", "operate", "command"
+MAY: dict[str, set[str]] = {
+    "nobody": set(),
+    "stranger": set(),
+    "viewer": {LOOK, WATCH},
+    "operator": {LOOK, WATCH, OPERATE, COMMAND},
+    "admin": {LOOK, WATCH, OPERATE, COMMAND},
+    "operator of the first": {LOOK, WATCH, OPERATE, COMMAND},
+    "operator of the second": {LOOK, OPERATE},
+    "viewer by scope": {LOOK, WATCH},
+    "scope of something else": set(),
+}
+NEEDED = {
+    "GET /status": WATCH,
+    "GET /job": WATCH,
+    "GET /temperature": WATCH,
+    "GET /camera/stream": WATCH,
+    "GET /camera/snapshot": WATCH,
+    "POST /job/cancel": COMMAND,
+    "POST /job/pause": COMMAND,
+    "POST /job/resume": COMMAND,
+    "GET /queue": LOOK,
+    "POST /queue": OPERATE,
+    "DELETE /queue": OPERATE,
+    "DELETE /queue/{}": OPERATE,
+    "PUT /queue/reorder": OPERATE,
+    "POST /queue/reorder": OPERATE,
+    "POST /queue/{}/start": OPERATE,
+    "GET /files": LOOK,
+    "POST /files/upload": OPERATE,
+    "DELETE /files/{}": OPERATE,
+    "GET /jobs/active": LOOK,
+    "GET /jobs/history": LOOK,
+    "GET /jobs/{}": LOOK,
+    "PATCH /jobs/{}/status": OPERATE,
+}
+FLUXPRINTS = {"GET /status", "GET /job", "GET /temperature"}
+"""Looked at without a printer's name there: FluxPrint says which printer it is."""
+
+
+def as_(name: str) -> dict[str, str]:
+    claims = CALLERS[name]
+    return bearer(token(**claims)) if claims else {}
+
+
+def operations(gateway: PrintingGateway) -> list[tuple[str, str]]:
+    document = gateway.client.get(f"{gateway.url}/-/openapi.json").json()
+    return [
+        (method.upper(), path.removeprefix("/api/printing"))
+        for path, operations in document["paths"].items()
+        for method in operations
+        if path.startswith("/api/printing/")
+    ]
+
+
+def ask(gateway: PrintingGateway, caller: str, method: str, path: str) -> int:
+    """The status of a request that would change nothing even if it were let through."""
+    values = {
+        "{job_id}": "7f3a3f0e-7a53-4c1e-9d0b-0c1f4f7f5a11",
+        "{queue_id}": "99",
+        "{id}": "99",
+        "{name}": "no.gcode",
+    }
+    for name, text in values.items():
+        path = path.replace(name, text)
+    url = f"{gateway.url}/api/printing{path}"
+    body: dict[str, Any] = {} if method in {"GET", "DELETE"} else {"json": {"nonsense": True}}
+    with httpx.stream(method, url, headers=as_(caller), trust_env=False, **body) as answer:
+        return answer.status_code
+
+
+def check_matrix(gateway: PrintingGateway, may: dict[str, set[str]], *, look_only: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+    wrong: list[str] = []
+    found = operations(gateway)
+    assert len(found) > 15
+    for method, path in found:
+        if method == "DELETE" and path == "/queue":
+            continue  # it needs no body to be whole; asked below
+        shape = "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
+        needed = NEEDED[f"{method} {shape}"]
+        if f"{method} {shape}" in look_only:
+            needed = LOOK
+        for caller, allowed in may.items():
+            status = ask(gateway, caller, method, path)
+            refused = status == (401 if caller == "nobody" else 403)
+            if refused == (needed in allowed):
+                wrong.append(f"{caller}: {method} {path}: {status}")
+    for caller, allowed in may.items():
+        status = ask(gateway, caller, "DELETE", "/queue")
+        if (status == 200) != (OPERATE in allowed):
+            wrong.append(f"{caller}: DELETE /queue: {status}")
+    assert not wrong, "\n".join(wrong)
+
+
+@contextmanager
+def serving(config: str, request: pytest.FixtureRequest) -> Iterator[PrintingGateway]:
+    """A gateway on the database that the fixture's parameter names."""
+    if request.param == "sqlite":
+        with PrintingGateway(config, headers=as_("admin")) as gateway:
+            yield gateway
+        return
+    postgres = request.getfixturevalue("postgres_server")
+    name = postgres.create()
+    url = postgres.url_of(name)
+    try:
+        with PrintingGateway(
+            config, database_url=url, headers=as_("admin"), FLUXGATE_GATEWAY__MIGRATE="auto"
+        ) as gateway:
+            yield gateway
+    finally:
+        postgres.drop(name)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def native(request: pytest.FixtureRequest) -> Iterator[PrintingGateway]:
+    with serving(AUTH + NATIVE, request) as gateway:
+        yield gateway
+
+
+def test_every_route_for_every_kind_of_caller(native: PrintingGateway) -> None:
+    check_matrix(native, MAY)
+
+
+def test_the_same_on_fluxprint() -> None:
+    roles = {name: may for name, may in MAY.items() if not name.startswith("operator of")}
+    with running_fluxprint() as service:
+        config = AUTH + f'[plugins.printing.fluxprint]\nurl = "{service.url}"\n'
+        with PrintingGateway(config, headers=as_("admin")) as gateway:
+            check_matrix(gateway, roles, look_only=FLUXPRINTS)
+            answer = httpx.post(
+                f"{gateway.url}/api/printing/queue", json={"filename": "x.gcode"}, headers=as_("operator")
+            )
+            row = gateway.job(answer.json()["queue_id"])
+            assert row["created_by"] == "otto"
+
+
+def test_nobody_is_let_in_by_what_a_refusal_says(native: PrintingGateway) -> None:
+    """FluxStudio logs out, or asks again, on some words."""
+    answer = native.client.get(f"{native.url}/api/printing/status", headers=as_("stranger"))
+    problem(answer, 403, "FORBIDDEN")
+
+
+def test_own_needs_a_backend_that_can_tell(tmp_path: Path) -> None:
+    config = '[plugins.printing.fluxprint]\nurl = "http://127.0.0.1:9"\n' + OWN
+    gateway = PrintingGateway(config)
+    try:
+        gateway.start(quarantined=True)
+        assert "needs the native backend" in json.dumps(gateway.health())
+        gateway.stop()
+    finally:
+        gateway.discard()
+
+
+# -- each other's
+
+
+class Caller:
+    """Asks below /api/printing as somebody, on a connection of its own each time."""
+
+    def __init__(self, gateway: PrintingGateway, headers: dict[str, str]) -> None:
+        self._base = f"{gateway.url}/api/printing"
+        self._headers = headers
+
+    def request(self, method: str, path: str, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+        sent = {**self._headers, **(headers or {})}
+        return httpx.request(method, self._base + path, headers=sent, trust_env=False, timeout=20, **body)
+
+    def get(self, path: str) -> httpx.Response:
+        return self.request("GET", path)
+
+    def delete(self, path: str) -> httpx.Response:
+        return self.request("DELETE", path)
+
+    def post(self, path: str, **body: Any) -> httpx.Response:
+        return self.request("POST", path, **body)
+
+    def patch(self, path: str, **body: Any) -> httpx.Response:
+        return self.request("PATCH", path, **body)
+
+
+class Site:
+    """A gateway on which callers see their own."""
+
+    def __init__(self, gateway: PrintingGateway) -> None:
+        self.gateway = gateway
+
+    def with_(self, user: str, role: str = "operator") -> Caller:
+        return Caller(self.gateway, bearer(token(sub=user, roles=[role] if role else [])))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    with serving(AUTH + NATIVE + OWN, request) as gateway:
+        yield Site(gateway)
+
+
+def upload(client: Caller, name: str, content: bytes = SHORT, **fields: str) -> httpx.Response:
+    return client.post("/files/upload", files={"files": (name, content)}, data=fields)
+
+
+def names(client: Caller) -> set[str]:
+    return {file["name"] for file in client.get("/files").json()["files"]}
+
+
+def test_files_are_their_owners(site: Site) -> None:
+    otto, olga, ada = site.with_("otto"), site.with_("olga"), site.with_("ada", "admin")
+    assert upload(otto, "ottos.gcode").status_code == 201
+    assert upload(olga, "olgas.gcode").status_code == 201
+    assert names(otto) >= {"ottos.gcode"}
+    assert "olgas.gcode" not in names(otto)
+    assert names(ada) >= {"ottos.gcode", "olgas.gcode"}
+    problem(otto.post("/queue", json={"filename": "olgas.gcode"}), 404, "FILE_NOT_FOUND")
+    assert otto.delete("/files/olgas.gcode").json()["count"] == 0
+    assert "olgas.gcode" in names(olga)
+    problem(upload(otto, "olgas.gcode", SHORT + b";mine\n"), 409, "FILE_NAME_TAKEN")
+    assert "olgas.gcode" not in names(otto)
+    assert ada.delete("/files/olgas.gcode").json()["count"] == 1
+
+
+def test_jobs_are_their_owners(site: Site) -> None:
+    otto, olga, ada = site.with_("otto"), site.with_("olga"), site.with_("ada", "admin")
+    upload(otto, "o1.gcode")
+    upload(olga, "o2.gcode")
+    first = otto.post("/queue", json={"filename": "o1.gcode"}).json()
+    second = olga.post("/queue", json={"filename": "o2.gcode"}).json()
+    try:
+        mine = olga.get("/queue").json()
+        assert [item["filename"] for item in mine["items"]] == ["o2.gcode"]
+        assert mine["items"][0]["position"] == 2, "the place is counted with what isn't seen"
+        assert mine["totalJobs"] == 1
+        assert [item["filename"] for item in ada.get("/queue").json()["items"]] == ["o1.gcode", "o2.gcode"]
+        problem(olga.get(f"/jobs/{first['job_id']}"), 404, "JOB_NOT_FOUND")
+        assert [job["file_name"] for job in olga.get("/jobs/active").json()] == ["o2.gcode"]
+        for attempt in (
+            olga.delete(f"/queue/{first['queue_id']}"),
+            olga.post(f"/queue/{first['queue_id']}/start"),
+            olga.patch(f"/jobs/{first['job_id']}/status", json={"status": "failed"}),
+            olga.post("/queue/reorder", json={"items": [{"id": first["queue_id"], "position": 2}]}),
+        ):
+            problem(attempt, 404, "JOB_NOT_FOUND")
+        assert olga.delete("/queue").json()["count"] == 1
+        assert site.gateway.job(first["queue_id"])["status"] == "queued"
+        assert site.gateway.job(second["queue_id"])["status"] == "canceled"
+        assert [job["file_name"] for job in olga.get("/jobs/history?limit=100").json()] == ["o2.gcode"]
+        assert "o2.gcode" not in [job["file_name"] for job in otto.get("/jobs/history?limit=100").json()]
+    finally:
+        ada.delete("/queue")
+
+
+def test_what_prints_is_its_owners(site: Site) -> None:
+    otto, olga = site.with_("otto"), site.with_("olga")
+    upload(otto, "long.gcode", LONG)
+    started = otto.post("/queue", json={"filename": "long.gcode", "print": True}).json()
+    site.gateway.wait_status(started["queue_id"], "printing")
+    problem(olga.post("/job/cancel"), 403, "JOB_FORBIDDEN")
+    problem(olga.post("/job/pause"), 403, "JOB_FORBIDDEN")
+    assert olga.get("/queue").json()["items"] == []
+    site.gateway.wait_state("Printing")
+    assert otto.post("/job/cancel").status_code == 200
+    site.gateway.wait_status(started["queue_id"], "canceled")
+
+
+def test_keys_of_two_callers_are_two(site: Site) -> None:
+    otto, olga, ada = site.with_("otto"), site.with_("olga"), site.with_("ada", "admin")
+    upload(otto, "k1.gcode")
+    upload(olga, "k2.gcode")
+    same = {"Idempotency-Key": "the same"}
+    first = otto.post("/queue", json={"filename": "k1.gcode"}, headers=same).json()
+    again = otto.post("/queue", json={"filename": "k1.gcode"}, headers=same).json()
+    other = olga.post("/queue", json={"filename": "k2.gcode"}, headers=same)
+    assert first["queue_id"] == again["queue_id"] != other.json()["queue_id"]
+    ada.delete("/queue")
+
+
+def test_projects(site: Site) -> None:
+    gateway = site.gateway
+    ids = {"open": "11111111-1111-1111-1111-111111111111", "closed": "22222222-2222-2222-2222-222222222222"}
+    now = "2026-01-01T00:00:00+00:00"
+    statements = [
+        *(
+            f"INSERT INTO projects (id, external_id, title, owner, created_at) VALUES"
+            f" ('{ids[name]}', 'cuid-{name}', '{name}', '{owner}', '{now}')"
+            for name, owner in (("open", "paula"), ("closed", "x"))
+        ),
+        *(
+            f"INSERT INTO project_members (id, project_id, user_id, role, created_at) VALUES"
+            f" ('33333333-3333-3333-3333-33333333333{number}', '{ids['open']}', '{user}', '{role}', '{now}')"
+            for number, (user, role) in enumerate([("erik", "editor"), ("viola", "viewer"), ("mara", "manager")])
+        ),
+    ]
+    for statement in statements:
+        execute(gateway, statement)
+    erik, viola, paula, otto = (site.with_(user) for user in ("erik", "viola", "paula", "otto"))
+    assert upload(erik, "shared.gcode", project_id="cuid-open").status_code == 201
+    for client in (erik, viola, paula, site.with_("mara")):
+        assert "shared.gcode" in names(client)
+    assert "shared.gcode" not in names(otto)
+    job = {"filename": "shared.gcode", "project_id": "cuid-open"}
+    problem(viola.post("/queue", json=job), 403, "PROJECT_FORBIDDEN", "project_id")
+    problem(otto.post("/queue", json={"filename": "x.gcode", "project_id": "cuid-open"}), 404, "PROJECT_NOT_FOUND")
+    problem(erik.post("/queue", json={**job, "project_id": "cuid-closed"}), 404, "PROJECT_NOT_FOUND")
+    problem(otto.get("/jobs/history?project_id=cuid-open"), 404, "PROJECT_NOT_FOUND")
+    assert viola.get("/jobs/history?project_id=cuid-open").status_code == 200
+    made = paula.post("/queue", json=job).json()
+    assert [item["filename"] for item in viola.get("/queue").json()["items"]] == ["shared.gcode"]
+    problem(viola.delete(f"/queue/{made['queue_id']}"), 404, "JOB_NOT_FOUND")
+    assert erik.delete(f"/queue/{made['queue_id']}").status_code == 200
+
+
+def execute(gateway: PrintingGateway, sql: str) -> None:
+    if gateway.database_url.startswith("sqlite"):
+        gateway.write(sql)
+    else:
+        gateway.rows(sql)
+
+
+def test_a_grant_for_one_printer_is_no_grant_for_another(native: PrintingGateway) -> None:
+    frieda = Caller(native, as_("operator of the first"))
+    upload(frieda, "here.gcode")
+    queued = frieda.post("/queue", json={"filename": "here.gcode"}).json()
+    problem(frieda.post(f"/queue/{queued['queue_id']}/start", json={"printer": "second"}), 403, "PRINTER_FORBIDDEN")
+    assert frieda.post(f"/queue/{queued['queue_id']}/start", json={"printer": "first"}).status_code == 200
+    native.wait_status(queued["queue_id"], "completed")
+    bert = Caller(native, as_("operator of the second"))
+    assert "here.gcode" not in [job["file_name"] for job in bert.get("/jobs/history?limit=100").json()]
+    upload(bert, "there.gcode")
+    answer = bert.post("/queue", json={"filename": "there.gcode", "print": True}).json()
+    assert (answer["started"], "may not" in answer["waiting"]) == (False, True)
+    native.client.delete(f"{native.url}/api/printing/queue")
+
+
+def test_a_grant_must_name_what_there_is() -> None:
+    config = AUTH + NATIVE.replace('printers = ["first"]', 'printers = ["frist"]')
+    gateway = PrintingGateway(config, headers=as_("admin"))
+    try:
+        gateway.start(quarantined=True)
+        assert "frist" in json.dumps(gateway.health())
+        gateway.stop()
+    finally:
+        gateway.discard()
