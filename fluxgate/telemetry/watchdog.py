@@ -22,8 +22,8 @@ logger = logging.getLogger("fluxgate.telemetry")
 
 
 class Watchdog:
-    """Watches the thread that makes it. `beat()` is the loop's sign of life, due at least every `LOOK` seconds; once it
-    is `limit` seconds overdue, the stack is logged, once for each block."""
+    """Watches the thread that makes it. `beat()` is the loop's sign of life; `limit` seconds after the last one the
+    stack is logged, once for each block. A block of `limit + LOOK` seconds is never missed."""
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
@@ -50,10 +50,10 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK):
-            late = time.monotonic() - self._beat - LOOK
-            if late > self._limit and not self._told:
+            silent = time.monotonic() - self._beat
+            if silent > self._limit and not self._told:
                 self._told = True
                 frame = sys._current_frames().get(self._watched)
                 if frame is not None:
                     stack = "".join(traceback.format_stack(frame)[-_FRAMES:])
-                    logger.warning("the event loop has been blocked for %.2f s, here:\n%s", late, stack)
+                    logger.warning("the event loop hasn't turned for %.2f s, it is here:\n%s", silent, stack)

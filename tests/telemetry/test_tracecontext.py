@@ -57,7 +57,9 @@ def test_a_later_version_may_say_more() -> None:
     assert trace_of([(b"traceparent", b"01" + GOOD[2:] + b"-more")]).trace_id == TRACE
 
 
-@pytest.mark.parametrize("state", [b"a=1", b"a=1 ,\tb=2", b"a=1,,b=2", b"0tenant@vendor=x y", b"a/b*c-d_e=t61rcWkgMzE", b""])
+@pytest.mark.parametrize(
+    "state", [b"a=1", b"a=1 ,\tb=2", b"a=1,,b=2", b"0tenant@vendor=x y", b"a/b*c-d_e=t61rcWkgMzE", b""]
+)
 def test_a_good_state_goes_on_as_it_is(state: bytes) -> None:
     assert trace_of([(b"traceparent", GOOD), (b"tracestate", state)]).state == state
 
