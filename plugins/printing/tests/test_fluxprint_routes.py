@@ -11,9 +11,10 @@ import httpx
 import msgspec
 import pytest
 from fluxgate_printing.accepted import accepted_by_queue, accepted_by_upload
+from fluxgate_printing.access import Access
 from fluxgate_printing.fluxprint import fluxprint_check, fluxprint_gate, fluxprint_upstream, proxy_routes
 from fluxgate_printing.journal import AcceptedJob
-from fluxgate_printing.settings import FileSettings, FluxPrintSettings, PrintingSettings
+from fluxgate_printing.settings import AccessSettings, FileSettings, FluxPrintSettings, PrintingSettings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,13 +23,15 @@ from tests.support.fluxprint import FluxPrint, running_fluxprint
 
 pytestmark = pytest.mark.anyio
 
+ACCESS = Access(AccessSettings(), {"fluxprint": frozenset()}, "fluxprint")
+
 
 async def keep(_job: AcceptedJob) -> None:
     return None
 
 
 def routes(**settings: Any) -> dict[tuple[str, str], ProxyRoute]:
-    declared = proxy_routes(PrintingSettings(**settings), keep)
+    declared = proxy_routes(PrintingSettings(**settings), ACCESS, keep)
     table = {(method, route.path): route for route in declared for method in route.methods}
     assert len(table) == sum(len(route.methods) for route in declared)  # none twice
     return table
@@ -225,7 +228,7 @@ async def test_the_captures_hand_on_every_job() -> None:
     async def record(job: AcceptedJob) -> None:
         recorded.append(job)
 
-    captures = [route.capture for route in proxy_routes(PrintingSettings(), record) if route.capture]
+    captures = [route.capture for route in proxy_routes(PrintingSettings(), ACCESS, record) if route.capture]
     for capture in captures:
         await capture.then(exchange({"filename": "a.gcode"}, {"files": {"b.gcode": {}}, "queue_id": 2}))
     assert [(job.source, job.file_name) for job in recorded] == [("queue", "a.gcode"), ("upload", "b.gcode")]
