@@ -148,7 +148,14 @@ class Workshop:
         if config:
             (home / "fluxgate.toml").write_text(config)
         command = [sys.executable, "-m", "fluxgate", "run"]
-        env = {"FLUXGATE_HOST": HOST, "FLUXGATE_PORT": str(port), "PYTHONUNBUFFERED": "1", **env}
+        env = {
+            "FLUXGATE_HOST": HOST,
+            "FLUXGATE_PORT": str(port),
+            # Counted like any caller, and never refused: the load all comes from one address.
+            "FLUXGATE_LIMITS__RATES": json.dumps(dict.fromkeys(("read", "write", "upload", "stream"), "1000000/s")),
+            "PYTHONUNBUFFERED": "1",
+            **env,
+        }
         server = self.start("fluxgate", command, port, core=self.cores.server, env=env, cwd=home)
         if wait:
             server.wait_listening()

@@ -195,8 +195,11 @@ def _check_cache(proxy: ProxyRoute) -> None:
         raise PluginError(f"route {proxy.path}: only GET can be cached")
     if proxy.capture is not None:
         raise PluginError(f"route {proxy.path}: what is captured can't be cached")
-    if proxy.cache is not None and proxy.cache.shared and proxy.headers.credentials == "forward":
-        raise PluginError(f"route {proxy.path}: what depends on the caller's credentials can't be shared")
+    if proxy.cache is not None and proxy.cache.shared:
+        if proxy.headers.credentials == "forward":
+            raise PluginError(f"route {proxy.path}: what depends on the caller's credentials can't be shared")
+        if proxy.headers.identity:
+            raise PluginError(f"route {proxy.path}: what the upstream answers to a caller it knows can't be shared")
 
 
 def _websockets(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], settings: Settings) -> Iterable[Route]:

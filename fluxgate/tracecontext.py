@@ -18,7 +18,12 @@ __all__ = ["TraceContext", "new_span_id", "trace_of"]
 _TRACEPARENT = re.compile(
     rb"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?\Z"
 )
-_TRACESTATE = re.compile(rb"[\x20-\x2b\x2d-\x7e,]*\Z")
+# §3.3.1: a key is a name or tenant@vendor; a value is printable, without comma or equals sign, and ends with no space.
+_MEMBER = re.compile(
+    rb"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})"
+    rb"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]\Z"
+)
+_MOST_MEMBERS = 32
 _LONGEST_STATE = 512
 _SAMPLED = 1
 _random = random.Random()  # noqa: S311 - ids have to differ, not to be secret
@@ -54,7 +59,7 @@ def trace_of(headers: RawHeaders, ratio: float = 0.0) -> TraceContext:
     if found is None or not _is_valid(found):
         sampled = ratio > 0 and _random.random() < ratio
         return TraceContext(f"{_random.getrandbits(128) or 1:032x}", span_id, sampled=sampled)
-    kept = state if len(state) <= _LONGEST_STATE and _TRACESTATE.match(state) else b""
+    kept = state if _is_valid_state(state) else b""
     return TraceContext(
         found["trace"].decode("ascii"),
         span_id,
@@ -73,3 +78,11 @@ def _is_valid(found: re.Match[bytes]) -> bool:
     if found["version"] == b"ff" or (found["version"] == b"00" and found["more"]):
         return False
     return found["trace"].strip(b"0") != b"" and found["span"].strip(b"0") != b""
+
+
+def _is_valid_state(state: bytes) -> bool:
+    """Members may be empty; one that is wrong makes all of them worthless."""
+    if len(state) > _LONGEST_STATE:
+        return False
+    members = [member for part in state.split(b",") if (member := part.strip(b" \t"))]
+    return len(members) <= _MOST_MEMBERS and all(map(_MEMBER.match, members))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 
 from fluxgate import __version__
 from fluxgate.errors import PluginError
-from fluxgate.plugin import CheckResult, HealthCheck, PluginSpec
+from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, PluginSpec
 from fluxgate.proxy.route import Upstream
 from fluxgate.testing import plugin_record, running_gateway
 
@@ -40,7 +41,14 @@ async def test_per_plugin_and_upstream() -> None:
         assert (plugin["status"], plugin["version"], plugin["quarantine"]) == ("active", "1.2", None)
         assert plugin["checks"]["link"].pop("age") < 5
         assert plugin["checks"]["link"] == {"status": "up", "detail": "as it should", "critical": True}
-        assert plugin["upstreams"]["up"] == {"in_use": 0, "idle": 0, "waiting": 0, "max_connections": 7}
+        assert plugin["upstreams"]["up"] == {
+            "in_use": 0,
+            "idle": 0,
+            "waiting": 0,
+            "max_connections": 7,
+            "circuit": "closed",
+            "is_down": False,
+        }
         # Where the upstream is is nobody's business.
         assert "127.0.0.1" not in answer.text
 
@@ -111,6 +119,20 @@ async def test_not_ready_before_the_start_and_while_stopping() -> None:
         answer = await client.get("/-/health/ready")
         assert (answer.status_code, answer.json()["state"]) == (503, "stopping")
         assert (await client.get("/-/health/live")).status_code == 200
+
+
+async def test_why_a_plugin_failed_names_no_secret() -> None:
+    @contextlib.asynccontextmanager
+    async def lifespan(context: PluginContext) -> AsyncIterator[None]:
+        raise RuntimeError("can't reach postgresql://printing:hunter2@db.example.org/jobs")
+        yield
+
+    spec = PluginSpec(title="Failing", version="1", lifespan=lifespan)
+    async with running_gateway(plugin_record(spec, "failing"), strict=False) as running:
+        for path in ("/-/health/ready", "/-/health"):
+            text = (await running.client.get(path)).text
+            assert "postgresql://printing:" in text
+            assert "hunter2" not in text
 
 
 async def test_a_gateway_without_plugins_is_ready() -> None:

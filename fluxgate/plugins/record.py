@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from fluxgate.plugin import PluginSpec
+from fluxgate.redaction import redact
 
 logger = logging.getLogger("fluxgate.plugins")
 
@@ -62,7 +63,8 @@ class PluginRecord:
 
     def fail(self, stage: Stage, error: BaseException | str) -> None:
         """Put the plugin in quarantine and the traceback in the log; the same failure's again leaves only a line."""
-        reason = error if isinstance(error, str) else _reason(error)
+        # Redacted: readiness shows it to anybody, and drivers put their URL into what they raise.
+        reason = redact(error if isinstance(error, str) else _reason(error))
         failure = Quarantine(stage, reason)
         trace = error if isinstance(error, BaseException) and failure != self._last_failure else None
         logger.error("plugin %s is quarantined (%s): %s", self.name, stage, reason, exc_info=trace)

@@ -28,8 +28,12 @@ _LONGEST_DOUBLING = 16
 
 
 class Breaker:
-    """Every request takes `admit()` first, and then says exactly once how it went: `succeeded`, `failed`, or
-    `abandoned` (the client left, nothing is known)."""
+    """Every request takes a ticket of `admit()` first, and then says with it, exactly once, how it went: `succeeded`,
+    `failed`, or `abandoned` (the client left, nothing is known).
+
+    A ticket is of the state it was given in. What is said with one of an earlier state doesn't count: a request that
+    was on its way before the circuit opened must neither close it nor take a trial's place.
+    """
 
     def __init__(self, name: str, policy: BreakerPolicy | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name
@@ -42,6 +46,7 @@ class Breaker:
         self._until = 0.0
         self._opened_in_a_row = 0
         self._probing = 0
+        self._epoch = 0
 
     @property
     def state(self) -> BreakerState:
@@ -50,10 +55,10 @@ class Breaker:
             return "half-open"
         return self._state
 
-    def admit(self) -> None:
-        """Raise UnhealthyError unless the upstream may be asked now."""
+    def admit(self) -> int:
+        """A ticket, if the upstream may be asked now. Raises UnhealthyError."""
         if self._policy is None or self._state == "closed":
-            return
+            return self._epoch
         now = self._clock()
         if self._state == "open":
             if now < self._until:
@@ -63,10 +68,11 @@ class Breaker:
         if self._probing >= self._policy.probes:
             raise UnhealthyError("it is being tried again", retry_after=1)
         self._probing += 1
+        return self._epoch
 
-    def succeeded(self) -> None:
+    def succeeded(self, ticket: int) -> None:
         """It answered."""
-        if self._policy is None:
+        if self._policy is None or ticket != self._epoch:
             return
         self._in_a_row = 0
         if self._state == "closed":
@@ -74,10 +80,10 @@ class Breaker:
         else:
             self.reset()
 
-    def failed(self) -> None:
+    def failed(self, ticket: int) -> None:
         """It didn't."""
         policy = self._policy
-        if policy is None:
+        if policy is None or ticket != self._epoch:
             return
         if self._state == "half-open":
             self._open(policy)
@@ -89,9 +95,9 @@ class Breaker:
             if self._in_a_row >= policy.failures or too_many:
                 self._open(policy)
 
-    def abandoned(self) -> None:
+    def abandoned(self, ticket: int) -> None:
         """Nobody waited for its answer."""
-        if self._state == "half-open" and self._probing:
+        if ticket == self._epoch and self._state == "half-open" and self._probing:
             self._probing -= 1
 
     def reset(self) -> None:
@@ -113,6 +119,7 @@ class Breaker:
         level = logging.WARNING if state == "open" else logging.INFO
         logger.log(level, "upstream %s: its circuit is %s", self._name, state)
         self._state = state
+        self._epoch += 1
 
     def _note(self, *, failed: bool) -> None:
         policy = self._policy

@@ -29,7 +29,6 @@ PASS_FOR = 5.0
 """Seconds for which what couldn't be kept isn't waited for together."""
 _MOST_PASSES = 4096
 _BYPASS = frozenset({b"range", b"if-range", b"if-match", b"if-unmodified-since", b"upgrade"})
-_CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since"})
 _FAILED = 500
 
 Key = tuple[object, ...]
@@ -68,8 +67,10 @@ class MicroCache:
         return entry
 
     def put(self, key: Key, entry: Entry) -> None:
-        """Keep it."""
+        """Keep it, unless it alone is more than may be kept."""
         self.drop(key)
+        if entry.size > self._most:
+            return
         self._entries[key] = entry
         self._size += entry.size
         while self._size > self._most:
@@ -131,12 +132,17 @@ class CachedForwarder:
 
     def _key(self, scope: Scope) -> Key:
         principal: Principal = scope.get("fluxgate.principal", ANONYMOUS)
-        caller = None if self._policy.shared else (principal.method == "anonymous", principal.id)
+        caller = None if self._policy.shared else self._who(principal)
         varied = tuple(
             b",".join(value for field, value in scope["headers"] if field.lower() == name) for name in self._vary
         )
         query: bytes = scope["query_string"] if self._forward.route.forward_query else b""
         return (id(self), self._cache.generation(*self._owner), scope["raw_path"], query, varied, caller)
+
+    def _who(self, principal: Principal) -> object:
+        if self._forward.route.headers.identity:
+            return principal  # the upstream is told all of it, roles and scopes too
+        return (principal.is_anonymous, principal.id)
 
     async def _fetched(self, key: Key, scope: Scope, entry: Entry | None, now: float) -> tuple[Entry | None, bytes]:
         """What the upstream says now, asked once for all who want to know; None: it can't be shared."""

@@ -57,8 +57,10 @@ class ProxyExchange:
         scope["fluxgate.upstream"] = self.call
         self.started = False
         self.sent = False
+        self.ticket = 0
+        """The breaker's, for the present try."""
         self.told = False
-        """Whether the breaker knows how the present try went."""
+        """Whether it knows how that went."""
         self.client_gone = False
         self.cancelled = False
         self.task: asyncio.Task[object] | None = None
@@ -154,7 +156,7 @@ class ProxyExchange:
                     self._fail(error)
             except BaseException:
                 if not self.told:
-                    pool.breaker.abandoned()
+                    pool.breaker.abandoned(self.ticket)
                 raise
             else:
                 return
@@ -167,7 +169,7 @@ class ProxyExchange:
 
     def _admit(self) -> None:
         try:
-            self.f.pool.admit()
+            self.ticket = self.f.pool.admit()
         except UpstreamError:
             self.told = True  # there is nothing to tell of what isn't asked
             raise
@@ -176,7 +178,7 @@ class ProxyExchange:
         """Let the breaker know; an answer that was begun has counted already, and its breaking off counts against."""
         if not self.told or self.started:
             self.told = True
-            self.f.pool.failed(error)
+            self.f.pool.failed(self.ticket, error)
 
     def _may_retry(self, error: UpstreamError) -> bool:
         if self.started or (self.upload is not None and self.upload.begun):
@@ -220,7 +222,7 @@ class ProxyExchange:
                 answer = await connection.head()
                 self.call.answered, self.call.status = time.perf_counter(), answer.status
                 self.told = True
-                self.f.pool.succeeded(answer.status)
+                self.f.pool.succeeded(self.ticket, answer.status)
             except UpstreamError as error:
                 self._explain(pump, error)
                 raise

@@ -68,27 +68,28 @@ class Pool:
         """Requests that wait for a slot."""
         return len(self._waiters)
 
-    def admit(self) -> None:
-        """To be called before each exchange, and `breaker` told after it how it went. Raises UnhealthyError."""
+    def admit(self) -> int:
+        """To be called before each exchange: a ticket, with which the breaker is told after it how it went. Raises
+        UnhealthyError."""
         if self.is_down:
             interval = self.upstream.probe.interval if self.upstream.probe else 1
             raise UnhealthyError("its probe says that it is down", retry_after=math.ceil(interval))
-        self.breaker.admit()
+        return self.breaker.admit()
 
-    def succeeded(self, status: int) -> None:
+    def succeeded(self, ticket: int, status: int) -> None:
         """The upstream answered with this status."""
         policy = self.upstream.breaker
         if policy is not None and status in policy.statuses:
-            self.breaker.failed()
+            self.breaker.failed(ticket)
         else:
-            self.breaker.succeeded()
+            self.breaker.succeeded(ticket)
 
-    def failed(self, error: UpstreamError) -> None:
+    def failed(self, ticket: int, error: UpstreamError) -> None:
         """The exchange failed. What was never asked doesn't count."""
         if isinstance(error, PoolTimeout):
-            self.breaker.abandoned()
-        elif not isinstance(error, UnhealthyError):
-            self.breaker.failed()
+            self.breaker.abandoned(ticket)
+        else:
+            self.breaker.failed(ticket)
 
     async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
         """A connection; `fresh`: a new one. Raises ConnectError, ConnectTimeout, PoolTimeout."""

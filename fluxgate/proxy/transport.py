@@ -66,20 +66,20 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     async def _attempt(self, request: httpx.Request, read: float, write: float, *, fresh: bool) -> httpx.Response:
         pool = self._pool
-        pool.admit()
+        ticket = pool.admit()
         connection: UpstreamConnection | None = None
         try:
             connection = await pool.acquire(fresh=fresh)
             response = await self._exchange(connection, request, read, write)
         except BaseException as error:
             if isinstance(error, UpstreamError):
-                pool.failed(error)
+                pool.failed(ticket, error)
             else:
-                pool.breaker.abandoned()
+                pool.breaker.abandoned(ticket)
             if connection is not None:
                 pool.release(connection, reusable=False)
             raise
-        pool.succeeded(response.status_code)
+        pool.succeeded(ticket, response.status_code)
         return response
 
     async def _exchange(

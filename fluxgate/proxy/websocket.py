@@ -117,21 +117,27 @@ class _Relaying:
 
     async def _ask(self) -> ResponseHead | None:
         relay = self.relay
+        ticket: int | None = None
         try:
-            relay.pool.admit()
+            ticket = relay.pool.admit()
             self.connection = connection = await relay.pool.connect_apart()
             connection.begin(is_head=False, may_switch=True)
             connection.write(self._request_head())
             connection.expect_within(relay.answer_within)
             head = await connection.head()
-            relay.pool.succeeded(head.status)
+            relay.pool.succeeded(ticket, head.status)
             if head.status == 101:
                 check_answer(head.headers, self.asked, self.handshake.key)
                 return head
         except UpstreamError as error:
-            relay.pool.failed(error)
+            if ticket is not None:
+                relay.pool.failed(ticket, error)
             self._warn(f"{type(error).__name__}: {error}")
             raise problem_of(error, relay.pool.upstream.failures) from error
+        except BaseException:
+            if ticket is not None:
+                relay.pool.breaker.abandoned(ticket)
+            raise
         await self._refuse(connection, head)
         return None
 

@@ -76,9 +76,7 @@ class GatewayCycle(RequestResponseCycle):
         self.disconnected = True
         if self.close_delimited:
             # Nothing but a reset tells an answer that broke from one that ended.
-            with contextlib.suppress(OSError, AttributeError):
-                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self.transport.abort()
+            reset(self.transport)
         else:
             self.transport.close()
 
@@ -235,6 +233,13 @@ class GatewayCycle(RequestResponseCycle):
         elif not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection with a reset, and what the kernel still holds of it."""
+    with contextlib.suppress(OSError, AttributeError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
 
 
 def _nothing() -> None:

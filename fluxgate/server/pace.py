@@ -97,10 +97,13 @@ class UploadWatch(_Watch):
         super().__init__(connection, pace.upload, pace.window)
         self._before = 0
 
+    def begin(self) -> None:
+        """From here on, it is another body's bytes."""
+        self._before = self.bytes
+
     def watch(self) -> None:
         """Watch until the body is complete."""
         if self._timer is None and self._need and self._is_due():
-            self._before = self.bytes
             self._start()
 
     def _is_due(self) -> bool:

@@ -28,7 +28,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from fluxgate.server.addresses import Addresses
-from fluxgate.server.cycle import GatewayCycle
+from fluxgate.server.cycle import GatewayCycle, reset
 from fluxgate.server.pace import DownloadWatch, Pace, UploadWatch
 from fluxgate.server.refusal import RefusedError, too_many_connections
 from fluxgate.server.target import split_target
@@ -194,8 +194,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def download_too_slow(self) -> None:
         """Called by the watch over the answers' way to the client."""
-        logger.info("%s reads too slowly, its connection is closed", self.client[0] if self.client else "-")
-        self.transport.abort()
+        logger.info("%s reads too slowly, its connection is reset", self.client[0] if self.client else "-")
+        reset(self.transport)
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
@@ -289,6 +289,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._in_head = False
         self._unproductive = 0
         self._stop_head_timer()
+        self.upload.begin()
         cycle = GatewayCycle(
             scope=self.scope,
             transport=self.transport,

@@ -52,4 +52,11 @@ class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         bool,
         Meta(description="Leave successful GETs that took less than a second out of the access log."),
     ] = False
+    watchdog: Annotated[
+        bool,
+        Meta(
+            description="While the event loop is blocked for more than 0.25 s, log where it hangs. A thread of its own "
+            "looks for that; the length of a block is logged in any case."
+        ),
+    ] = False
     otlp: OtlpSettings | None = None

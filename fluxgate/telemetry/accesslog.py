@@ -14,7 +14,7 @@ import logging
 import sys
 import time
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +22,7 @@ from fluxgate.logs import one_line
 from fluxgate.principal import ANONYMOUS, Principal
 from fluxgate.proxy.timing import UpstreamCall
 from fluxgate.routing import SAFE_METHODS, Route
+from fluxgate.telemetry.outcome import Answered, outcome_of
 from fluxgate.tracecontext import TraceContext
 from fluxgate.types import Scope
 
@@ -37,17 +38,9 @@ QUICK = 1.0
 logger = logging.getLogger("fluxgate.access")
 
 
-class Answered(Protocol):
-    """What the log needs of an answer."""
-
-    status: int
-    sent: int
-    broken: bool
-
-
 class AccessEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A line in JSON. `outcome`: `ok`; `problem`, with its `code`; `client_left` (status 499); `broken`: the transfer
-    was broken off. `received` and `bytes`: of the bodies; `ms`: until the end of the answer; of the upstream
+    """A line in JSON. `outcome`: see `outcome.py`; a `problem` has its `code`. `status`: 0 if no answer had begun, 499
+    if the client left before. `received` and `bytes`: of the bodies; `ms`: until the end of the answer; of the upstream
     `connect_ms` until a connection was at hand, `first_byte_ms` from then until its answer's head."""
 
     time: str
@@ -87,7 +80,13 @@ class AccessLog:
         """Add one request's line, if the level INFO is logged."""
         if not logger.isEnabledFor(logging.INFO):
             return
-        if self._quiet_reads and answer.status < 400 and seconds < QUICK and scope["method"] in SAFE_METHODS:
+        if (
+            self._quiet_reads
+            and seconds < QUICK
+            and scope["method"] in SAFE_METHODS
+            and 200 <= answer.status < 400
+            and outcome_of(scope, answer) == "ok"
+        ):
             return
         self._lines.append(self._line(scope, route, answer, seconds, received))
         if len(self._lines) >= FLUSH_AT:
@@ -132,22 +131,16 @@ def _path(scope: Scope) -> str:
     return one_line(scope["raw_path"].decode("ascii", "backslashreplace"))
 
 
-def _outcome(answer: Answered, code: str) -> str:
-    if answer.broken:
-        return "broken"
-    if answer.status == 499:
-        return "client_left"
-    return "problem" if code else "ok"
-
-
 def _console(scope: Scope, route: Route | None, answer: Answered, seconds: float, received: int) -> str:
     milliseconds = _now()
     client = scope.get("client")
     principal: Principal = scope.get("fluxgate.principal", ANONYMOUS)
     code: str = scope.get("fluxgate.problem_code", "")
+    outcome = outcome_of(scope, answer)
+    told = "" if outcome in {"ok", "problem"} else f" {outcome}"
     line = (
         f"{_Second.local},{milliseconds:03} INFO    fluxgate.access: {client[0] if client else '-'} {scope['method']} "
-        f"{_path(scope)} {answer.status}{' broken' if answer.broken else ''} {answer.sent}B {seconds * 1000:.1f}ms "
+        f"{_path(scope)} {answer.status}{told} {answer.sent}B {seconds * 1000:.1f}ms "
         f"plugin={(route.plugin if route else '') or '-'} route={route.template if route else '-'} "
         f"id={scope['fluxgate.request_id']}"
     )
@@ -177,7 +170,7 @@ def _json(scope: Scope, route: Route | None, answer: Answered, seconds: float, r
         method=scope["method"],
         path=_path(scope),
         status=answer.status,
-        outcome=_outcome(answer, code),
+        outcome=outcome_of(scope, answer),
         code=code,
         received=received,
         bytes=answer.sent,

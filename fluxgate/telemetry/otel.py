@@ -16,7 +16,7 @@ from fluxgate import __version__
 from fluxgate.errors import SettingsError
 from fluxgate.routing import Route
 from fluxgate.settings.telemetry import OtlpSettings
-from fluxgate.telemetry.accesslog import Answered
+from fluxgate.telemetry.outcome import Answered, outcome_of
 from fluxgate.tracecontext import TraceContext
 from fluxgate.types import Scope
 
@@ -77,7 +77,6 @@ class Tracer:
         client = scope.get("client")
         attributes: dict[str, Any] = {
             "http.request.method": scope["method"],
-            "http.response.status_code": answer.status,
             "url.path": scope["raw_path"].decode("ascii", "backslashreplace"),
             "url.scheme": scope["scheme"],
             "network.protocol.version": scope["http_version"],
@@ -88,9 +87,12 @@ class Tracer:
             attributes["client.address"] = client[0]
         if route is not None:
             attributes |= {"http.route": template, "fluxgate.plugin": route.plugin or "gateway"}
-        if code := scope.get("fluxgate.problem_code"):
-            attributes["error.type"] = code
-        failed = answer.broken or answer.status >= 500
+        if answer.status:
+            attributes["http.response.status_code"] = answer.status
+        outcome = outcome_of(scope, answer)
+        if outcome != "ok":
+            attributes["error.type"] = scope.get("fluxgate.problem_code") or outcome
+        failed = outcome in {"broken", "cut"} or answer.status >= 500
         name = f"{scope['method']} {template}".strip()
         span = _Span("server", name, trace.span_id, trace.parent_id, attributes, begun, now, failed=failed)
         self._export(span, trace)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from fluxgate.routing import Route
 from fluxgate.settings import TelemetrySettings
-from fluxgate.telemetry.accesslog import AccessLog, Answered
+from fluxgate.telemetry.accesslog import AccessLog
 from fluxgate.telemetry.lag import LoopLag
 from fluxgate.telemetry.otel import Tracer, tracer_of
+from fluxgate.telemetry.outcome import Answered
 from fluxgate.telemetry.requests import RequestMetrics
 from fluxgate.tracecontext import trace_of
 from fluxgate.types import Scope
@@ -27,7 +28,7 @@ class Telemetry:
 
     def __init__(self, settings: TelemetrySettings, log_format: Literal["console", "json"]) -> None:
         self.requests = RequestMetrics()
-        self.lag = LoopLag()
+        self.lag = LoopLag(watch=settings.watchdog)
         self._access = AccessLog(log_format, quiet_reads=settings.quiet_reads)
         self._tracer: Tracer | None = None if settings.otlp is None else tracer_of(settings.otlp)
         self._ratio = 0.0 if settings.otlp is None else settings.otlp.sample_ratio

@@ -59,8 +59,15 @@ def test_brackets_in_strings_dont_count(text: bytes, deeper: bool) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"[" * 2_000_000, b"[]," * 1_000_000, b'"' * 3_000_001, b'"\\' * 1_500_000, b'{"a":' * 600_000],
-    ids=["deep", "wide", "quotes", "escapes", "objects"],
+    [
+        b"[" * 2_000_000,
+        b"[]," * 1_000_000,
+        b'"' * 3_000_001,
+        b'"\\' * 1_500_000,
+        b'{"a":' * 600_000,
+        b'"[",[' * 600_000,
+    ],
+    ids=["deep", "wide", "quotes", "escapes", "objects", "strings"],
 )
 def test_three_megabytes_of_anything_are_quick(text: bytes) -> None:
     began = time.process_time()

@@ -10,16 +10,22 @@ import pytest
 
 from fluxgate.address import ClientAddress
 from fluxgate.answer import Answer as GatewayAnswer
-from fluxgate.errors import TooManyRequestsError
+from fluxgate.errors import TooManyRequestsError, UnavailableError
 from fluxgate.limits import Limits
+from fluxgate.limits.failover import Allow, Failover, Refuse
+from fluxgate.limits.limiter import Decision, Limiter
+from fluxgate.limits.memory import MemoryLimiter
+from fluxgate.limits.redis import RedisLimiter
 from fluxgate.policy import AUTHENTICATED
 from fluxgate.principal import ANONYMOUS, LOCAL, Principal
 from fluxgate.routing import Route
 from fluxgate.settings import LimitSettings
+from fluxgate.settings.rate import Rate
 from fluxgate.types import Message, Receive, Scope, Send
 from tests.support.gateway import TRUSTED, GatewayProcess
 from tests.support.rawpeer import Answer, RawUpstream, request_bytes
 from tests.support.redis import RedisServer
+from tests.support.waiting import eventually
 
 READ = "/api/t/hello/you"
 WRITE = "/api/t/release/nothing"
@@ -187,22 +193,35 @@ def test_two_gateways_share_one_redis(upstream: RawUpstream, redis_server: Redis
         assert write(other).all(b"ratelimit") == [b'"write";r=0;t=300']
 
 
-@pytest.mark.parametrize(("mode", "statuses"), [("memory", [201] * 5 + [429]), ("allow", [201] * 6), ("refuse", [503])])
-def test_while_redis_is_down(upstream: RawUpstream, redis_server: RedisServer, mode: str, statuses: list[int]) -> None:
-    with GatewayProcess(upstream.url, limits=shared(redis_server, redis_down=mode)) as gateway:
-        assert write(gateway).status == 201
-        redis_server.stop()
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("instead", "passing"), [(MemoryLimiter, [True] * 5 + [False]), (Allow, [True] * 6), (Refuse, [None])]
+)
+async def test_while_redis_is_down(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, instead: type[Limiter], passing: list[bool | None]
+) -> None:
+    caplog.set_level("INFO", "fluxgate.limits")
+    redis_server.ask(b"FLUSHALL\r\n")
+    failover = Failover(RedisLimiter(redis_server.url, 5), instead(), retry=0.05)
+    await failover.start()
+
+    async def passes() -> bool | None:
         try:
-            answers = [write(gateway) for _ in statuses]
-            assert [each.status for each in answers] == statuses
-            if mode == "refuse":
-                assert b'"code":"LIMITER_DOWN"' in answers[0].body
-                assert answers[0].all(b"retry-after") == [b"1"]
-            assert gateway.log.count("Redis is down") == 1
-        finally:
-            redis_server.start()
-        gateway.logged("Redis is back")
-        assert [write(gateway).status for _ in range(6)] == [201] * 5 + [429]
+            decision = failover.take("a", Rate(60, 3600, 5))
+            return not (decision if isinstance(decision, Decision) else await decision).wait
+        except UnavailableError:
+            return None
+
+    assert await passes()
+    redis_server.stop()
+    try:
+        assert [await passes() for _ in passing] == passing
+        assert caplog.text.count("Redis is down") == 1
+    finally:
+        redis_server.start()
+    await eventually(lambda: "Redis is back" in caplog.text)
+    assert [await passes() for _ in range(6)] == [True] * 5 + [False]
+    await failover.stop()
 
 
 def test_a_redis_that_hangs_costs_one_request_its_timeout_and_no_other(
@@ -226,16 +245,19 @@ def test_a_redis_that_hangs_costs_one_request_its_timeout_and_no_other(
         gateway.logged("Redis is back")
 
 
-def test_a_gateway_starts_without_its_redis(upstream: RawUpstream, redis_server: RedisServer) -> None:
-    limits = shared(redis_server)
+def test_a_gateway_starts_without_its_redis_and_may_refuse_until_it_is_there(
+    upstream: RawUpstream, redis_server: RedisServer
+) -> None:
+    limits = shared(redis_server, redis_down="refuse")
     redis_server.stop()
     try:
         with GatewayProcess(upstream.url, limits=limits) as gateway:
-            assert write(gateway).status == 201
+            answer = write(gateway)
+            assert (answer.status, answer.all(b"retry-after")) == (503, [b"1"])
+            assert b'"code":"LIMITER_DOWN"' in answer.body
             redis_server.start()
             gateway.logged("Redis is back")
             assert write(gateway).status == 201
-            assert redis_server.ask(b"DBSIZE\r\n") == b":1\r\n"
     finally:
         redis_server.stop()
         redis_server.start()

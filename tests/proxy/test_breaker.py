@@ -39,15 +39,13 @@ def breaker(policy: BreakerPolicy | None = POLICY) -> tuple[Breaker, Clock]:
 
 def fail(one: Breaker, times: int = 1) -> None:
     for _ in range(times):
-        one.admit()
-        one.failed()
+        one.failed(one.admit())
 
 
 def test_failures_in_a_row_open_it_and_a_success_between_doesnt() -> None:
     one, _ = breaker()
     fail(one, 2)
-    one.admit()
-    one.succeeded()
+    one.succeeded(one.admit())
     fail(one, 2)
     assert one.state == "closed"
     fail(one)
@@ -60,8 +58,7 @@ def test_failures_in_a_row_open_it_and_a_success_between_doesnt() -> None:
 def test_a_share_of_failures_opens_it() -> None:
     one, _ = breaker(BreakerPolicy(failures=100, ratio=0.5, least=10, window=10))
     for number in range(10):
-        one.admit()
-        one.failed() if number % 2 else one.succeeded()
+        (one.failed if number % 2 else one.succeeded)(one.admit())
     assert one.state == "open"
 
 
@@ -70,8 +67,7 @@ def test_old_failures_are_forgotten() -> None:
     fail(one, 9)
     clock.now += 11
     for _ in range(9):
-        one.admit()
-        one.succeeded()
+        one.succeeded(one.admit())
     fail(one)
     assert one.state == "closed"
 
@@ -82,14 +78,32 @@ def test_half_open_lets_a_few_through_and_the_first_word_counts() -> None:
     clock.now += 6
     assert one.state == "half-open"
     one.admit()
-    one.admit()
+    leaving = one.admit()
     with pytest.raises(UnhealthyError):
         one.admit()
-    one.abandoned()
-    one.admit()
-    one.succeeded()
+    one.abandoned(leaving)
+    one.succeeded(one.admit())
     assert one.state == "closed"
     fail(one, 2)
+    assert one.state == "closed"
+
+
+def test_what_was_on_its_way_before_it_opened_neither_closes_it_nor_takes_a_trial() -> None:
+    one, clock = breaker()
+    late = [one.admit() for _ in range(4)]
+    fail(one, 3)
+    one.succeeded(late[0])
+    assert one.state == "open"
+    clock.now += 6
+    one.admit()
+    trial = one.admit()
+    one.abandoned(late[1])
+    with pytest.raises(UnhealthyError):
+        one.admit()
+    one.succeeded(late[2])
+    one.failed(late[3])
+    assert one.state == "half-open"
+    one.succeeded(trial)
     assert one.state == "closed"
 
 
@@ -127,13 +141,12 @@ def test_it_never_locks_an_upstream_out(words: list[str]) -> None:
                 one.admit()
             continue
         try:
-            one.admit()
+            ticket = one.admit()
         except UnhealthyError:
             continue  # the probes are under way
-        {"success": one.succeeded, "failure": one.failed, "abandoned": one.abandoned}[word]()
+        {"success": one.succeeded, "failure": one.failed, "abandoned": one.abandoned}[word](ticket)
     clock.now += POLICY.longest * 2
-    one.admit()
-    one.succeeded()
+    one.succeeded(one.admit())
     assert one.state == "closed"
 
 

@@ -57,7 +57,33 @@ def test_a_later_version_may_say_more() -> None:
     assert trace_of([(b"traceparent", b"01" + GOOD[2:] + b"-more")]).trace_id == TRACE
 
 
-@pytest.mark.parametrize("state", [b"x" * 513, b"a=\x00", b"a=\xff"])
+@pytest.mark.parametrize(
+    "state", [b"a=1", b"a=1 ,\tb=2", b"a=1,,b=2", b"0tenant@vendor=x y", b"a/b*c-d_e=t61rcWkgMzE", b""]
+)
+def test_a_good_state_goes_on_as_it_is(state: bytes) -> None:
+    assert trace_of([(b"traceparent", GOOD), (b"tracestate", state)]).state == state
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"a=" + b"x" * 257,
+        b"a=1," * 128 + b"b=2",
+        b",".join(b"k%d=1" % number for number in range(33)),
+        b"a=\x00",
+        b"a=\xff",
+        b"a=1\n",
+        b"nonsense",
+        b"A=1",
+        b"=1",
+        b"a=",
+        b"a =1",
+        b"a=b=c",
+        b"0a=1",
+        b"a@=1",
+        b"a=1,nonsense",
+    ],
+)
 def test_a_bad_state_is_dropped_and_the_trace_kept(state: bytes) -> None:
     trace = trace_of([(b"traceparent", GOOD), (b"tracestate", state)])
     assert (trace.trace_id, trace.state) == (TRACE, b"")

@@ -80,8 +80,8 @@ class GrantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A role on some printers. `who`: as in `[plugins.printing.access]`; `printers`: their names, or `group:NAME` for
     all of a group."""
 
-    who: Annotated[tuple[Who, ...], msgspec.Meta(min_length=1)]
-    printers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    who: Annotated[tuple[Who, ...], msgspec.Meta(min_length=1, examples=[["group:class-7b", "user:ada"]])]
+    printers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, examples=[["mk4", "group:workshop"]])]
     role: Role = "operator"
 
 

@@ -23,7 +23,7 @@ from tests.support.fluxprint import FluxPrint, running_fluxprint
 
 pytestmark = pytest.mark.anyio
 
-ACCESS = Access(AccessSettings(), {"fluxprint": frozenset()}, "fluxprint")
+ACCESS = Access(AccessSettings(), {}, "fluxprint")
 
 
 async def keep(_job: AcceptedJob) -> None:
