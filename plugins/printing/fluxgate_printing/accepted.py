@@ -79,6 +79,7 @@ def _job(
         accepted_at=datetime.now(UTC),
         source=source,
         created_by=exchange.principal.id or None,
+        any_project=False,
     )
 
 

@@ -21,7 +21,8 @@ from fluxgate_printing.settings import AccessSettings, Role
 
 __all__ = ["COMMAND", "OPERATE", "VIEW", "WATCH", "Access", "Permission"]
 
-RANKS: Mapping[Role, int] = {"viewer": 1, "operator": 2, "admin": 3}
+RANKS: Mapping[str, int] = {"viewer": 1, "operator": 2, "admin": 3}
+_ADMIN = RANKS["admin"]
 _SCOPES = {"viewer": "printing:view", "operator": "printing:operate", "admin": "printing:admin"}
 
 
@@ -47,43 +48,36 @@ class Access:
 
     def __init__(self, settings: AccessSettings, printers: Mapping[str, frozenset[str]], default: str) -> None:
         self.own_only = settings.visibility == "own"
+        self.operators_stop_others = settings.stop_others == "operator"
         self._default = default
-        self._printers = printers
-        self._everywhere: list[tuple[str, int]] = [
-            (who, rank)
-            for rank, names in (
-                (RANKS["viewer"], settings.viewers),
-                (RANKS["operator"], settings.operators),
-                (RANKS["admin"], settings.admins),
-            )
-            for who in names
-        ]
-        self._somewhere: list[tuple[str, int, frozenset[str]]] = [
-            (who, RANKS[grant.role], self._named(grant.printers)) for grant in settings.grants for who in grant.who
-        ]
+        everywhere = _Holders()
+        for role, names in (("viewer", settings.viewers), ("operator", settings.operators), ("admin", settings.admins)):
+            everywhere.give(names, RANKS[role])
+        self._everywhere = everywhere
+        self._anywhere = everywhere.copy()
+        self._on = {name: everywhere.copy() for name in printers}
+        for grant in settings.grants:
+            for name in _named(grant.printers, printers):
+                self._on[name].give(grant.who, RANKS[grant.role])
+                self._anywhere.give(grant.who, RANKS[grant.role])
 
     def rank(self, principal: Principal, printer: str | None = None) -> int:
         """The caller's rank on a printer, or everywhere: 0 for nothing, else `RANKS`."""
-        if principal.is_admin:
-            return RANKS["admin"]
-        names = _names(principal)
-        best = max((rank for who, rank in self._everywhere if who in names), default=0)
-        if printer is not None:
-            ranks = (rank for who, rank, printers in self._somewhere if who in names and printer in printers)
-            best = max(best, *ranks, 0)
-        return best
+        return (self._everywhere if printer is None else self._on.get(printer, self._everywhere)).rank(principal)
 
     def best_rank(self, principal: Principal) -> int:
         """The highest that the caller has on any printer."""
-        if not self._somewhere:
-            return self.rank(principal)
-        return max(self.rank(principal), *(self.rank(principal, printer) for printer in self._printers), 0)
+        return self._anywhere.rank(principal)
+
+    def is_admin(self, principal: Principal) -> bool:
+        """Whether the caller may do everything here."""
+        return self.rank(principal) >= RANKS["admin"]
 
     def printers(self, principal: Principal, role: Role = "viewer") -> frozenset[str] | None:
         """The printers on which the caller has the role; None: on all."""
         if self.rank(principal) >= RANKS[role]:
             return None
-        return frozenset(name for name in self._printers if self.rank(principal, name) >= RANKS[role])
+        return frozenset(name for name in self._on if self.rank(principal, name) >= RANKS[role])
 
     def require(self, principal: Principal, role: Role, printer: str) -> None:
         """Raise ForbiddenError unless the caller has the role on the printer."""
@@ -112,20 +106,44 @@ class Access:
             found.append(guarded)
         return found
 
-    def _named(self, names: Iterable[str]) -> frozenset[str]:
-        found: set[str] = set()
-        for name in names:
-            group = name.removeprefix("group:")
-            if group != name:
-                found |= {printer for printer, groups in self._printers.items() if group in groups}
-            else:
-                found.add(name)
-        return frozenset(found)
+
+class _Holders:
+    """Who has which rank, by each way of naming a caller. Polls ask it, so it is a few look-ups."""
+
+    __slots__ = ("_by_kind",)
+
+    def __init__(self, by_kind: Mapping[str, Mapping[str, int]] | None = None) -> None:
+        kinds = by_kind or {}
+        self._by_kind = {kind: dict(kinds.get(kind, {})) for kind in ("role", "group", "user")}
+
+    def copy(self) -> _Holders:
+        return _Holders(self._by_kind)
+
+    def give(self, who: Iterable[str], rank: int) -> None:
+        for one in who:
+            kind, _, name = one.partition(":")
+            ranks = self._by_kind[kind]
+            ranks[name] = max(rank, ranks.get(name, 0))
+
+    def rank(self, principal: Principal) -> int:
+        if principal.is_admin:
+            best = _ADMIN
+        else:
+            roles, groups, users = self._by_kind.values()
+            best = users.get(principal.id, 0)
+            for name in principal.roles:
+                best = max(best, roles.get(name, 0))
+            for name in principal.groups:
+                best = max(best, groups.get(name, 0))
+        if best == _ADMIN and principal.scopes is not None and _SCOPES["admin"] not in principal.scopes:
+            return RANKS["operator"]  # a key of an admin's that isn't for all that an admin may
+        return best
 
 
-def _names(principal: Principal) -> set[str]:
-    return {
-        f"user:{principal.id}",
-        *(f"role:{role}" for role in principal.roles),
-        *(f"group:{group}" for group in principal.groups),
-    }
+def _named(names: Iterable[str], printers: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The printers that a grant names, one by one or by their groups."""
+    found: set[str] = set()
+    for name in names:
+        group = name.removeprefix("group:")
+        found |= {name} if group == name else {each for each, groups in printers.items() if group in groups}
+    return frozenset(found)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fluxgate.errors import ForbiddenError, NotFoundError
 from fluxgate.plugin import Principal
-from fluxgate_printing.access import RANKS, Access
+from fluxgate_printing.access import Access
 from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.records import JobRecord
@@ -33,7 +33,7 @@ class Callers:
 
     def is_admin(self, principal: Principal) -> bool:
         """Whether the caller may do everything here."""
-        return self.access.rank(principal) >= RANKS["admin"]
+        return self.access.is_admin(principal)
 
     def sees(self, principal: Principal) -> Sight:
         """What the caller may look at."""

@@ -112,7 +112,7 @@ def proxy_routes(settings: PrintingSettings, access: Access, record: Record) -> 
             doc=FORWARDED["queue_add"],
             summary="Put a file in the print queue",
             headers=_PLAIN,
-            capture=Capture(then=_then(accepted_by_queue, record)),
+            capture=Capture(then=_then(accepted_by_queue, access, record)),
         ),
         ProxyRoute(
             methods=frozenset({"POST"}),
@@ -129,7 +129,7 @@ def proxy_routes(settings: PrintingSettings, access: Access, record: Record) -> 
             write_timeout=settings.fluxprint.upload_timeout,
             max_body=upload_limit(settings.files),
             headers=_PLAIN,
-            capture=Capture(then=_then(accepted_by_upload, record), max_request=0),
+            capture=Capture(then=_then(accepted_by_upload, access, record), max_request=0),
             inspect=lambda headers: UploadInspector(headers, settings.files),
         ),
         ProxyRoute(
@@ -192,9 +192,9 @@ class _Health(msgspec.Struct):
     status: str = ""
 
 
-def _then(read: Callable[[Exchange], list[AcceptedJob]], record: Record) -> ExchangeHandler:
+def _then(read: Callable[[Exchange], list[AcceptedJob]], access: Access, record: Record) -> ExchangeHandler:
     async def then(exchange: Exchange) -> None:
         for job in read(exchange):
-            await record(job)
+            await record(msgspec.structs.replace(job, any_project=access.is_admin(exchange.principal)))
 
     return then

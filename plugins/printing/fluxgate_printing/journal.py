@@ -37,7 +37,8 @@ class AcceptedJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job that FluxPrint accepted, on its way into `print_jobs`. Writing it is idempotent on `entry_id`.
 
     `queue_id` is FluxPrint's; `project_id` is what the client said, a UUID or FluxStudio's own id. `source`: the route
-    that brought it; `created_by`: the id of the caller.
+    that brought it; `created_by`: the id of the caller, who may print for the projects they have a part in,
+    or for `any_project`.
     """
 
     entry_id: UUID
@@ -49,6 +50,7 @@ class AcceptedJob(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: datetime
     source: Literal["queue", "upload"]
     created_by: str | None = None
+    any_project: bool = True
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):

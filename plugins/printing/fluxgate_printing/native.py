@@ -55,8 +55,7 @@ class NativeBackend:
         self._settings = settings
         self._printers = effective_printers(settings)
         self._default = default_printer(settings)
-        groups = {name: frozenset(printer.groups) for name, printer in self._printers.items()}
-        self.access = Access(settings.access, groups, self._default)
+        self.access = Access(settings.access, settings.printer_groups, self._default)
         self._service: PrintingService | None = None
 
     @property

@@ -21,7 +21,7 @@ from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.records import NewJob
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.recorder import AcceptedJobs
-from fluxgate_printing.settings import PrintingSettings
+from fluxgate_printing.settings import FLUXPRINT, PrintingSettings
 
 T = TypeVar("T")
 HANDLERS = (jobs.active, jobs.history, jobs.one)
@@ -32,7 +32,7 @@ class FluxPrintBackend:
 
     def __init__(self, settings: PrintingSettings) -> None:
         self._settings = settings
-        self.access = Access(settings.access, {}, "fluxprint")
+        self.access = Access(settings.access, settings.printer_groups, FLUXPRINT)
         self._callers: Callers | None = None
         self._jobs: JobRepository | None = None
         self._projects: ProjectRepository | None = None
@@ -109,6 +109,8 @@ class FluxPrintBackend:
 
     async def _write(self, job: AcceptedJob) -> None:
         project = await self.projects.resolve(job.project_id) if job.project_id is not None else None
+        if project is not None and not job.any_project:
+            project = project if await self.callers.may_print_for(project, job.created_by or "") else None
         metadata = {**job.metadata, "source": job.source}
         if job.project_id is not None and project is None:
             metadata["project"] = job.project_id

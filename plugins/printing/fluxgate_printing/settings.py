@@ -11,6 +11,11 @@ Bytes = Annotated[int, msgspec.Meta(ge=1)]
 
 GIB = 1024**3
 
+FLUXPRINT = "fluxprint"
+OCTOPRINT = "octoprint"
+VIRTUAL = "virtual"
+"""What a printer is called that has no name in the configuration."""
+
 
 class FluxPrintSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A FluxPrint service. `url`: its base, such as `http://localhost:5001`; `timeout`, `upload_timeout`: seconds of
@@ -83,12 +88,14 @@ class GrantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who may look (`viewers`), print (`operators`), and do everything (`admins`), on all printers: `role:…`, `group:…`
     or `user:…` of the gateway's callers. An admin of the gateway is one here. `visibility`: whether viewers and
-    operators see everybody's jobs and files, or their `own` and their projects'. `grants`: roles on some printers."""
+    operators see everybody's jobs and files, or their `own` and their projects'. `stop_others`: who may pause and
+    cancel a print of somebody else's under `own`. `grants`: roles on some printers."""
 
     viewers: tuple[Who, ...] = ("role:viewer",)
     operators: tuple[Who, ...] = ("role:operator",)
     admins: tuple[Who, ...] = ()
     visibility: Literal["all", "own"] = "all"
+    stop_others: Literal["operator", "admin"] = "admin"
     grants: tuple[GrantSettings, ...] = ()
 
 
@@ -115,17 +122,37 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             raise ValueError(
                 "access: visibility `own` needs the native backend: what FluxPrint lists can't be told apart"
             )
-        known = set(self.printers)
-        groups = {f"group:{group}" for printer in self.printers.values() for group in printer.groups}
-        for grant in self.access.grants if known else ():
+        known = set(self.printer_groups)
+        known |= {f"group:{group}" for groups in self.printer_groups.values() for group in groups}
+        for number, grant in enumerate(self.access.grants):
             for name in grant.printers:
-                if name not in known | groups:
-                    raise ValueError(f"access: a grant names {name!r}, which is no printer or group of printers")
+                if name not in known:
+                    raise ValueError(
+                        f"access: grants[{number}] names {name!r}; the printers and groups of printers are "
+                        f"{', '.join(sorted(known))}"
+                    )
 
     @property
     def uses_fluxprint(self) -> bool:
         """Whether the routes are forwarded to a FluxPrint service."""
         return self.backend == "fluxprint" or (self.backend == "auto" and self.fluxprint.url is not None)
+
+    @property
+    def native_printers(self) -> dict[str, PrinterSettings]:
+        """The native backend's printers, in the order of the configuration, whatever they are worth.
+
+        `octoprint` is one of them, the first, if it has a URL. With no printer at all there is a virtual one.
+        """
+        printers: dict[str, PrinterSettings] = {OCTOPRINT: self.octoprint} if self.octoprint.url else {}
+        printers.update(self.printers)
+        return printers or {VIRTUAL: VirtualPrinterSettings(camera_url=self.octoprint.camera_url)}
+
+    @property
+    def printer_groups(self) -> dict[str, frozenset[str]]:
+        """What a grant can name: the printers, and the groups of each."""
+        if self.uses_fluxprint:
+            return {FLUXPRINT: frozenset()}
+        return {name: frozenset(printer.groups) for name, printer in self.native_printers.items()}
 
 
 ENVIRONMENT = {

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from fluxgate.errors import ConflictError, NotFoundError, UnavailableError
+from fluxgate.errors import NotFoundError, UnavailableError
 from fluxgate_printing.files.catalog import FileRecord, FileRepository
 from fluxgate_printing.files.gcode_metadata import GcodeMetadata, read_metadata
 from fluxgate_printing.files.store import STALE_AFTER, FileStore
@@ -73,10 +73,9 @@ class Shelf:
         somebody else has, whose file isn't within `sight`."""
         files = tuple(files)
         for file in files:
-            if await self._catalog.get_by_name(file.name) and not await self._catalog.get_by_name(file.name, sight):
-                raise ConflictError(f"{file.name}: another file has this name.", code="FILE_NAME_TAKEN", field="files")
+            await self._catalog.check_free(file.name, sight)
         for file in files:
-            await self._put(file, by, project_id)
+            await self._put(file, sight, by, project_id)
 
     async def discard(self, files: Iterable[UploadedFile]) -> None:
         """Remove stored contents that got no name; one that something else needs stays."""
@@ -86,9 +85,7 @@ class Shelf:
     async def delete(self, name: str, sight: Sight) -> bool:
         """Remove a file, and its content if nothing else has it; False if it wasn't there, or not within `sight`.
         ConflictError FILE_IN_USE."""
-        if await self._catalog.get_by_name(name, sight) is None:
-            return False
-        gone = await self._catalog.remove(name)
+        gone = await self._catalog.remove(name, sight)
         if gone is None:
             return False
         await self._forget(gone.sha256)
@@ -116,7 +113,7 @@ class Shelf:
             swept += await self._forget(sha256)
         return swept
 
-    async def _put(self, file: UploadedFile, by: str | None, project_id: UUID | None) -> None:
+    async def _put(self, file: UploadedFile, sight: Sight, by: str | None, project_id: UUID | None) -> None:
         try:
             metadata = await asyncio.to_thread(read_metadata, file.path)
         except OSError:
@@ -130,6 +127,7 @@ class Shelf:
                 analysis=msgspec.to_builtins(metadata),
                 uploaded_by=by,
                 project_id=project_id,
+                sight=sight,
             )
             if not await asyncio.to_thread(self.store.path(file.sha256).exists):
                 await self._catalog.remove(file.name)

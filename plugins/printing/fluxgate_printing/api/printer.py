@@ -16,7 +16,7 @@ async def cancel(
     service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes], principal: NamedDependency[Principal]
 ) -> Done:
     """409 when nothing prints."""
-    lane = await service.command(principal)
+    lane = await service.command(principal, stopping=True)
     audit.note(target=f"printer:{lane.name}")
     await lane.cancel()
     return Done(message="The print is being canceled.")
@@ -27,7 +27,7 @@ async def pause(
     service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes], principal: NamedDependency[Principal]
 ) -> Done:
     """409 when nothing prints."""
-    lane = await service.command(principal)
+    lane = await service.command(principal, stopping=True)
     audit.note(target=f"printer:{lane.name}")
     await lane.pause()
     return Done(message="The print is being paused.")

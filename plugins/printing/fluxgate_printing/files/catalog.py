@@ -53,11 +53,15 @@ class FileRepository:
         analysis: dict[str, Any] | None = None,
         uploaded_by: str | None = None,
         project_id: UUID | None = None,
+        sight: Sight = EVERYTHING,
     ) -> FileRecord:
         """`name` has this content from now on. The same content again leaves the row, and its id, as they are.
 
         New content makes a new row. The old one is kept, as replaced, if a job refers to it: that job prints what it
         was queued with.
+
+        Raises:
+            ConflictError: FILE_NAME_TAKEN: the name is that of a file that isn't within `sight`.
         """
         async with self._database.transaction():
             if self._database.dialect == "postgres":
@@ -65,6 +69,7 @@ class FileRepository:
                 await self._database.fetch("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))", f"files:{name}")
             current = await self._locked(name)
             if current is not None:
+                await self.check_free(name, sight)
                 if current.sha256 == sha256:
                     return current
                 await self._retire(current)
@@ -97,6 +102,12 @@ class FileRepository:
         rows = await self._database.fetch(sql, name, *arguments)
         return _record(rows[0]) if rows else None
 
+    async def check_free(self, name: str, sight: Sight) -> None:
+        """Raise ConflictError FILE_NAME_TAKEN if a file that isn't within `sight` has this name."""
+        taken = sight is not EVERYTHING and await self.get_by_name(name) is not None
+        if taken and await self.get_by_name(name, sight) is None:
+            raise ConflictError(f"{name}: another file has this name.", code="FILE_NAME_TAKEN", field="files")
+
     async def list(self, sight: Sight = EVERYTHING) -> list[FileRecord]:
         """The present versions, latest first."""
         seen, arguments = sight.files()
@@ -110,15 +121,16 @@ class FileRepository:
             "UPDATE files SET analysis = {} WHERE id = {}", msgspec.json.encode(analysis).decode(), file_id
         )
 
-    async def remove(self, name: str) -> FileRecord | None:
-        """Take the name away; the version it had, or None if there was none. Jobs that ended keep theirs as a record.
+    async def remove(self, name: str, sight: Sight = EVERYTHING) -> FileRecord | None:
+        """Take the name away; the version it had, or None if there was none within `sight`. Jobs that ended keep theirs
+        as a record.
 
         Raises:
             ConflictError: FILE_IN_USE: a queued or printing job needs it.
         """
         async with self._database.transaction():
             current = await self._locked(name)
-            if current is None:
+            if current is None or await self.get_by_name(name, sight) is None:
                 return None
             rows = await self._database.fetch(
                 "SELECT count(*) AS n FROM print_jobs WHERE file_id = {} AND status IN ('queued', 'printing')",

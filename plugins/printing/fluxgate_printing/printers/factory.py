@@ -9,33 +9,29 @@ from fluxgate_printing.printers.base import PrinterDriver
 from fluxgate_printing.printers.octoprint import OctoPrintDriver, check_settings
 from fluxgate_printing.printers.octoprint_api import check_url
 from fluxgate_printing.printers.virtual import VirtualPrinter
-from fluxgate_printing.settings import OctoPrintSettings, PrinterSettings, PrintingSettings, VirtualPrinterSettings
+from fluxgate_printing.settings import (
+    OCTOPRINT,
+    VIRTUAL,
+    OctoPrintSettings,
+    PrinterSettings,
+    PrintingSettings,
+    VirtualPrinterSettings,
+)
 
-OCTOPRINT = "octoprint"
-VIRTUAL = "virtual"
 # it becomes part of a path, of a URL and of a column of 100 characters
 NAME = re.compile(r"\w(?:[\w .-]{0,98}\w)?")
 
 
 def effective_printers(settings: PrintingSettings) -> dict[str, PrinterSettings]:
-    """The native backend's printers, in the order of the configuration.
-
-    `octoprint` is one of them, the first, if it has a URL. With no printer at all there is a virtual one. ValueError
-    says what is wrong.
-    """
-    printers: dict[str, PrinterSettings] = {}
-    if settings.octoprint.url:
-        if OCTOPRINT in settings.printers:
-            raise ValueError(
-                f"two printers are called {OCTOPRINT}, one in printers and one from octoprint.url (OCTOPRINT_URL): "
-                "rename or remove one"
-            )
-        printers[OCTOPRINT] = settings.octoprint
-    elif settings.octoprint.api_key and not settings.printers:
+    """The native backend's printers, as in `PrintingSettings.native_printers`. ValueError says what is wrong."""
+    if settings.octoprint.url and OCTOPRINT in settings.printers:
+        raise ValueError(
+            f"two printers are called {OCTOPRINT}, one in printers and one from octoprint.url (OCTOPRINT_URL): "
+            "rename or remove one"
+        )
+    if settings.octoprint.api_key and not settings.octoprint.url and not settings.printers:
         raise ValueError("octoprint.api_key (OCTOPRINT_API_KEY) is set and octoprint.url (OCTOPRINT_URL) isn't")
-    printers.update(settings.printers)
-    if not printers:
-        printers[VIRTUAL] = VirtualPrinterSettings(camera_url=settings.octoprint.camera_url)
+    printers = settings.native_printers
     for name, printer in printers.items():
         _check(name, printer)
     if settings.default_printer is not None and settings.default_printer not in printers:

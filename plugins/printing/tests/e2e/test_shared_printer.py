@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from plugins.printing.tests.e2e.backends import LONG
-from plugins.printing.tests.e2e.callers import AUTH, NATIVE, OWN, Caller, Site, execute, serving, upload
-from tests.support.printing_gateway import problem, wait_for
+from plugins.printing.tests.e2e.callers import AUTH, NATIVE, OWN, Caller, Site, as_, execute, serving, upload
+from tests.support.fluxprint import running_fluxprint
+from tests.support.printing_gateway import PrintingGateway, problem, wait_for
 
 pytestmark = pytest.mark.xdist_group("printing-access")
 
@@ -16,27 +18,26 @@ PROJECT = "44444444-4444-4444-4444-444444444444"
 NOW = "2026-01-01T00:00:00+00:00"
 
 
+def add_project(gateway: PrintingGateway) -> None:
+    """Paula's, in which Erik edits and Viola looks."""
+    execute(
+        gateway,
+        "INSERT INTO projects (id, external_id, title, owner, created_at) VALUES"
+        f" ('{PROJECT}', 'cuid-boat', 'boat', 'paula', '{NOW}')",
+    )
+    for number, (user, role) in enumerate([("erik", "editor"), ("viola", "viewer")]):
+        execute(
+            gateway,
+            "INSERT INTO project_members (id, project_id, user_id, role, created_at) VALUES"
+            f" ('55555555-5555-5555-5555-55555555555{number}', '{PROJECT}', '{user}', '{role}', '{NOW}')",
+        )
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     with serving(AUTH + NATIVE + OWN, request) as gateway:
-        execute(
-            gateway,
-            "INSERT INTO projects (id, external_id, title, owner, created_at) VALUES"
-            f" ('{PROJECT}', 'cuid-boat', 'boat', 'paula', '{NOW}')",
-        )
-        for number, (user, role) in enumerate([("erik", "editor"), ("viola", "viewer")]):
-            execute(
-                gateway,
-                "INSERT INTO project_members (id, project_id, user_id, role, created_at) VALUES"
-                f" ('55555555-5555-5555-5555-55555555555{number}', '{PROJECT}', '{user}', '{role}', '{NOW}')",
-            )
+        add_project(gateway)
         yield Site(gateway)
-
-
-@pytest.fixture(autouse=True)
-def _emptied(site: Site) -> Iterator[None]:
-    yield
-    site.with_("ada", "admin").delete("/queue")
 
 
 def queued(caller: Caller, filename: str, **more: object) -> int:
@@ -45,11 +46,19 @@ def queued(caller: Caller, filename: str, **more: object) -> int:
     return int(answer.json()["queue_id"])
 
 
+@pytest.fixture
+def emptied(site: Site) -> Iterator[Site]:
+    """The site, whose queue is emptied afterwards."""
+    yield site
+    site.with_("ada", "admin").delete("/queue")
+
+
 def order(site: Site) -> list[str]:
     return [item["filename"] for item in site.with_("ada", "admin").get("/queue").json()["items"]]
 
 
-def test_nobody_moves_ahead_of_others(site: Site) -> None:
+def test_nobody_moves_ahead_of_others(emptied: Site) -> None:
+    site = emptied
     otto, olga = site.with_("otto"), site.with_("olga")
     numbers: dict[str, int] = {}
     for caller, name in ((otto, "o1"), (olga, "p1"), (otto, "o2"), (olga, "p2")):
@@ -68,7 +77,8 @@ def test_nobody_moves_ahead_of_others(site: Site) -> None:
     assert order(site) == ["o1.gcode", "p2.gcode", "o2.gcode", "p1.gcode"], "one job alone has nowhere to go"
 
 
-def test_the_names_of_what_others_print_stay_theirs(site: Site) -> None:
+def test_the_names_of_what_others_print_stay_theirs(emptied: Site) -> None:
+    site = emptied
     otto, olga, ada, viola = (site.with_(*who) for who in (("otto",), ("olga",), ("ada", "admin"), ("viola",)))
     upload(otto, "secret.gcode", LONG)
     upload(olga, "waits.gcode")
@@ -98,10 +108,60 @@ def test_the_names_of_what_others_print_stay_theirs(site: Site) -> None:
     site.gateway.wait_status(number, "canceled")
 
 
-def test_looking_at_a_project_prints_none_of_its_files(site: Site) -> None:
+def test_looking_at_a_project_prints_none_of_its_files(emptied: Site) -> None:
+    site = emptied
     erik, viola, paula = (site.with_(user) for user in ("erik", "viola", "paula"))
     upload(erik, "hull.gcode", b"; hull\nG4 P100\n", project_id="cuid-boat")
     problem(viola.post("/queue", json={"filename": "hull.gcode"}), 403, "PROJECT_FORBIDDEN")
     job = site.gateway.job(queued(paula, "hull.gcode"))
     assert str(job["project_id"]) == PROJECT
     assert (job["created_by"], order(site)) == ("paula", ["hull.gcode"])
+
+
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+def test_nobody_takes_a_name_at_the_same_moment(site: Site) -> None:
+    """Of two who upload under one new name, one has it, and both know."""
+    people = [site.with_(user) for user in ("otto", "olga")]
+    for round_ in range(10):
+        name = f"race{round_}.gcode"
+        with ThreadPoolExecutor(2) as pool:
+            contents = (f"; {user} {round_}\nG4 P100\n".encode() for user in ("otto", "olga"))
+            answers = list(pool.map(lambda caller, content, to=name: upload(caller, to, content), people, contents))
+        assert sorted(answer.status_code for answer in answers) == [201, 409]
+        winner = people[0 if answers[0].status_code == 201 else 1]
+        (file,) = [file for file in winner.get("/files").json()["files"] if file["name"] == name]
+        assert file["hash"] == next(a for a in answers if a.is_success).json()["files"][name]["hash"]
+
+
+def test_operators_may_be_let_stop_the_prints_of_others() -> None:
+    own = OWN + 'stop_others = "operator"\n'
+    with PrintingGateway(AUTH + NATIVE + own, headers=as_("admin")) as gateway:
+        site = Site(gateway)
+        otto, olga = site.with_("otto"), site.with_("olga")
+        upload(otto, "long.gcode", LONG)
+        number = queued(otto, "long.gcode", print=True)
+        gateway.wait_state("Printing")
+        assert olga.post("/job/pause").status_code == 200
+        gateway.wait_state("Paused")
+        problem(olga.post("/job/resume"), 403, "JOB_FORBIDDEN")
+        problem(site.with_("vera", "viewer").post("/job/cancel"), 403, "FORBIDDEN")
+        assert olga.post("/job/cancel").status_code == 200
+        gateway.wait_status(number, "canceled")
+
+
+def test_a_job_that_fluxprint_took_is_for_a_project_of_its_callers_alone() -> None:
+    with running_fluxprint() as service:
+        config = AUTH + f'[plugins.printing.fluxprint]\nurl = "{service.url}"\n'
+        with PrintingGateway(config, headers=as_("admin")) as gateway:
+            add_project(gateway)
+            site = Site(gateway)
+            for caller, role, theirs in (
+                ("erik", "operator", True),
+                ("viola", "operator", False),
+                ("otto", "operator", False),
+                ("ada", "admin", True),
+            ):
+                body = {"filename": "x.gcode", "project_id": "cuid-boat"}
+                job = gateway.job(int(site.with_(caller, role).post("/queue", json=body).json()["queue_id"]))
+                assert job["created_by"] == caller
+                assert (job["project_id"] is not None) == theirs, caller
