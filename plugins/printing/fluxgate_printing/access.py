@@ -69,9 +69,9 @@ class Access:
         """The highest that the caller has on any printer."""
         return self._anywhere.rank(principal)
 
-    def is_admin(self, principal: Principal) -> bool:
-        """Whether the caller may do everything here."""
-        return self.rank(principal) >= RANKS["admin"]
+    def is_admin(self, principal: Principal, printer: str | None = None) -> bool:
+        """Whether the caller may do everything here, or on one printer."""
+        return self.rank(principal, printer) >= RANKS["admin"]
 
     def printers(self, principal: Principal, role: Role = "viewer") -> frozenset[str] | None:
         """The printers on which the caller has the role; None: on all."""

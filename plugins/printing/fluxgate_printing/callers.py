@@ -46,7 +46,11 @@ class Callers:
     def _sight(self, principal: Principal, role: Role, *, editing: bool) -> Sight:
         own_only = self.access.own_only and not self.is_admin(principal)
         return Sight(
-            me=principal.id, own_only=own_only, editing=editing, printers=self.access.printers(principal, role)
+            me=principal.id,
+            own_only=own_only,
+            editing=editing,
+            printers=self.access.printers(principal, role),
+            ruled=(self.access.printers(principal, "admin") or frozenset()) if own_only else frozenset(),
         )
 
     async def project(self, project: str | None, principal: Principal, *, to_print: bool) -> UUID | None:
@@ -84,12 +88,12 @@ class Callers:
         """Whether a user's part in a project is more than to look."""
         return project is not None and await self._projects.role(project, user) in _MAY_PRINT
 
-    async def sees_print(self, job: JobRecord | None, principal: Principal) -> bool:
-        """Whether the caller may see what a printer has loaded: `job`, or None for what nobody here queued.
+    async def sees_print(self, printer: str, job: JobRecord | None, principal: Principal) -> bool:
+        """Whether the caller may see what the printer has loaded: `job`, or None for what nobody here queued.
 
         For polls: the database isn't asked, but for a project's job, and then not each time.
         """
-        if not self.access.own_only or self.is_admin(principal):
+        if not self.access.own_only or self.access.is_admin(principal, printer):
             return True
         if job is None or job.created_by == principal.id:
             return job is not None

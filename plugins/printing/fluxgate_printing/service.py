@@ -72,7 +72,7 @@ class PrintingService:
 
     async def shows_file(self, principal: Principal) -> bool:
         """Whether the caller may know the name of what the default printer has loaded."""
-        return await self.callers.sees_print(self.lane().job, principal)
+        return await self.callers.sees_print(self.default, self.lane().job, principal)
 
     async def check_printers(self) -> CheckResult:
         """Health: down printers degrade the plugin, never more: the queue and the files still work."""

@@ -17,34 +17,39 @@ _OWNED = "SELECT id FROM projects WHERE owner = {}"
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """`me`: the caller's id. `own_only`: others' jobs and files aren't seen, unless a project of mine has them;
     `editing`: membership that only lets look isn't enough. `printers`: only what is on one of these, or on none yet;
-    None: all."""
+    None: all. `ruled`: printers whose jobs are all mine to see and change."""
 
     me: str = ""
     own_only: bool = False
     editing: bool = False
     printers: frozenset[str] | None = None
+    ruled: frozenset[str] = frozenset()
 
     def jobs(self) -> tuple[str, list[object]]:
         """A condition on `print_jobs`, and its arguments."""
-        return self._condition("created_by", self.printers)
+        return self._condition("created_by", self.printers, self.ruled)
 
     def files(self) -> tuple[str, list[object]]:
         """A condition on `files`, and its arguments."""
-        return self._condition("uploaded_by", None)
+        return self._condition("uploaded_by", None, frozenset())
 
-    def _condition(self, owner: str, printers: frozenset[str] | None) -> tuple[str, list[object]]:
+    def _condition(
+        self, owner: str, printers: frozenset[str] | None, ruled: frozenset[str]
+    ) -> tuple[str, list[object]]:
         parts: list[str] = []
         arguments: list[object] = []
         mine = f"{owner} = {{}} OR project_id IN ({_EDITORS if self.editing else _MEMBERS}) OR project_id IN ({_OWNED})"
         if self.own_only:
-            parts.append(f"({mine})")
-            arguments += [self.me] * 3
+            parts.append(f"({mine}{_or_on(ruled)})")
+            arguments += [*[self.me] * 3, *sorted(ruled)]
         if printers is not None:
-            marks = ", ".join("{}" for _ in printers)
-            here = f"printer_name IN ({marks}) OR " if printers else ""
-            parts.append(f"({here}printer_name IS NULL OR {owner} = {{}})")
-            arguments += [*sorted(printers), self.me]
+            parts.append(f"(printer_name IS NULL OR {owner} = {{}}{_or_on(printers)})")
+            arguments += [self.me, *sorted(printers)]
         return (" AND ".join(parts) or "1 = 1"), arguments
+
+
+def _or_on(printers: frozenset[str]) -> str:
+    return f" OR printer_name IN ({', '.join('{}' for _ in printers)})" if printers else ""
 
 
 EVERYTHING = Sight()

@@ -55,7 +55,8 @@ class FileRepository:
         project_id: UUID | None = None,
         sight: Sight = EVERYTHING,
     ) -> FileRecord:
-        """`name` has this content from now on. The same content again leaves the row, and its id, as they are.
+        """`name` has this content from now on. The same content again leaves the row as it is, but for the
+        project, if one is named.
 
         New content makes a new row. The old one is kept, as replaced, if a job refers to it: that job prints what it
         was queued with.
@@ -71,7 +72,7 @@ class FileRepository:
             if current is not None:
                 await self.check_free(name, sight)
                 if current.sha256 == sha256:
-                    return current
+                    return await self._belonging(current, project_id)
                 await self._retire(current)
                 project_id = project_id or current.project_id
             rows = await self._database.fetch(
@@ -89,6 +90,15 @@ class FileRepository:
                 datetime.now(UTC),
             )
             return _record(rows[0])
+
+    async def _belonging(self, file: FileRecord, project_id: UUID | None) -> FileRecord:
+        """The file, as one of this project's from now on if one is named."""
+        if project_id in {None, file.project_id}:
+            return file
+        rows = await self._database.fetch(
+            "UPDATE files SET project_id = {} WHERE id = {} RETURNING *", project_id, file.id
+        )
+        return _record(rows[0])
 
     async def get(self, file_id: UUID) -> FileRecord | None:
         """A version, the present one or an old one, or None."""

@@ -14,6 +14,12 @@ from tests.support.printing_gateway import PrintingGateway, problem, wait_for
 
 pytestmark = pytest.mark.xdist_group("printing-access")
 
+RULER = """
+[[plugins.printing.access.grants]]
+who = ["user:petra"]
+printers = ["first"]
+role = "admin"
+"""
 PROJECT = "44444444-4444-4444-4444-444444444444"
 NOW = "2026-01-01T00:00:00+00:00"
 
@@ -35,7 +41,7 @@ def add_project(gateway: PrintingGateway) -> None:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    with serving(AUTH + NATIVE + OWN, request) as gateway:
+    with serving(AUTH + NATIVE + OWN + RULER, request) as gateway:
         add_project(gateway)
         yield Site(gateway)
 
@@ -106,6 +112,27 @@ def test_the_names_of_what_others_print_stay_theirs(emptied: Site) -> None:
     assert "boats" not in str(olga.get("/job").json())
     assert site.with_("erik").post("/job/cancel").status_code == 200
     site.gateway.wait_status(number, "canceled")
+
+
+def test_who_has_a_printer_rules_what_is_printed_on_it(emptied: Site) -> None:
+    site = emptied
+    otto, petra = site.with_("otto"), site.with_("petra", "viewer")
+    upload(otto, "ruled.gcode", LONG + b";2\n")
+    number = queued(otto, "ruled.gcode", print=True)
+    site.gateway.wait_status(number, "printing")
+    wait_for(lambda: petra.get("/job").json()["job"]["file"]["name"] == "ruled.gcode", 10, "she sees the name")
+    waiting = queued(otto, "ruled.gcode")
+    assert petra.delete(f"/queue/{waiting}").status_code == 404, "the queue isn't the printer's"
+    assert petra.post("/job/cancel").status_code == 200
+    site.gateway.wait_status(number, "canceled")
+
+
+def test_the_same_file_again_for_a_project_is_the_projects(site: Site) -> None:
+    erik, paula = site.with_("erik"), site.with_("paula")
+    upload(erik, "later.gcode", b"; later\nG4 P100\n")
+    assert "later.gcode" not in paula.get("/files").text
+    upload(erik, "later.gcode", b"; later\nG4 P100\n", project_id="cuid-boat")
+    assert "later.gcode" in paula.get("/files").text
 
 
 def test_looking_at_a_project_prints_none_of_its_files(emptied: Site) -> None:
