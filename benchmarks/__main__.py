@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import camera_rows, gateway, gets, transfers
+from benchmarks import cached, camera_rows, gateway, gets, layers, transfers
 from benchmarks.contestants import Workshop, install_peers
 from benchmarks.processes import PrerequisiteError, choose_cores, pinned
 from benchmarks.report import Plan, Row, save, table
@@ -19,8 +19,10 @@ from benchmarks.report import Plan, Row, save, table
 RESULTS = Path(__file__).with_name("results")
 MEASURES: dict[str, Callable[[Workshop, Plan], list[Row]]] = {
     "gets": gets.measure,
+    "cached": cached.measure,
     "transfers": transfers.measure,
     "state": gateway.measure_state,
+    "layers": layers.measure,
     "start": gateway.measure_start,
     "camera": camera_rows.measure,
 }

@@ -1,7 +1,7 @@
 """CPU of sharing one camera among 50 viewers (15 pictures a second of 50 kB), against nginx proxying each viewer.
 
-The two take turns within one run; nginx is unbuffered, as a camera proxy must be, and opens one upstream connection a
-viewer.
+They take turns within one run; nginx is unbuffered, as a camera proxy must be, and opens one upstream connection a
+viewer. `guarded` is a whole gateway with the printing plugin, of which every viewer wants a token.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 import uvicorn
 
+from benchmarks.guarded import CONFIG, HEADERS
 from fluxgate.server import GatewayServer
 from fluxgate.server.protocol import GatewayProtocol
 from fluxgate.streams import LatestFrameBroadcast, open_mjpeg, serve_mjpeg
@@ -66,8 +67,9 @@ def run(viewers: int = VIEWERS) -> dict[str, Any]:
         _child("camera") as (_, camera),
         _nginx(Path(folder), camera) as nginx,
         _child("gateway", camera) as gateway,
+        _guarded(Path(folder), camera) as guarded,
     ):
-        peers = {"fluxgate": gateway, "nginx": nginx}
+        peers = {"fluxgate": gateway, "guarded": guarded, "nginx": nginx}
         found: dict[str, list[dict[str, float]]] = {name: [] for name in peers}
         for _ in range(ROUNDS):
             for name, (process, port) in peers.items():
@@ -98,7 +100,10 @@ class _Viewer(asyncio.Protocol):
         self.received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.write(b"GET /stream HTTP/1.1\r\nHost: camera\r\n\r\n")  # type: ignore[attr-defined]
+        token = HEADERS["Authorization"]
+        transport.write(  # type: ignore[attr-defined]
+            f"GET /api/printing/camera/stream HTTP/1.1\r\nHost: camera\r\nAuthorization: {token}\r\n\r\n".encode()
+        )
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -149,14 +154,34 @@ def _nginx(folder: Path, upstream: int) -> Iterator[tuple[subprocess.Popen[bytes
     port = _free_port()
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(dir=folder, port=port, upstream=upstream))
-    process = subprocess.Popen([program, "-p", str(folder), "-c", str(config)])
+    with _listening([program, "-p", str(folder), "-c", str(config)], port) as process:
+        yield process, port
+
+
+@contextmanager
+def _guarded(folder: Path, camera: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    port = _free_port()
+    (folder / "fluxgate.toml").write_text(CONFIG)
+    env = {
+        **os.environ,
+        "FLUXGATE_PORT": str(port),
+        "FLUXGATE_CONFIG": str(folder / "fluxgate.toml"),
+        "FLUXPRINT_SERVICE_URL": f"http://127.0.0.1:{camera}",
+    }
+    with _listening([sys.executable, "-m", "fluxgate", "run"], port, env) as process:
+        yield process, port
+
+
+@contextmanager
+def _listening(command: list[str], port: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
         while not any(one.laddr.port == port for one in psutil.Process(process.pid).net_connections("tcp4")):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("nginx didn't start")
+                raise RuntimeError(f"{command[0]} didn't start")
             time.sleep(0.02)
-        yield process, port
+        yield process
     finally:
         process.kill()
         process.wait()

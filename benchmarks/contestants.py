@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.guarded import CONFIG, HEADERS
 from benchmarks.processes import HOST, Cores, PrerequisiteError, Server, free_port
 
 PEERS = Path(__file__).with_name("peers")
@@ -23,7 +24,14 @@ ROUTES = {
 
 GATEWAY_PATHS = tuple(ROUTES)
 UPSTREAM_PATHS = tuple(ROUTES.values())
-PROXIES = ("fluxgate", "nginx", "hpm", "axios")
+PROXIES = ("fluxgate", "guarded", "nginx", "hpm", "axios")
+"""`guarded` is Fluxgate too, of which every caller wants a token; see `guarded.py`."""
+
+
+def headers_for(name: str) -> dict[str, str]:
+    """What a client sends to this contestant besides."""
+    return HEADERS if name == "guarded" else {}
+
 
 NGINX = """\
 worker_processes 1;
@@ -119,8 +127,9 @@ class Workshop:
 
     def proxy(self, name: str, upstream: Server) -> Server:
         """One of PROXIES in front of `upstream`, ready to serve."""
-        if name == "fluxgate":
-            return self.fluxgate({"FLUXPRINT_SERVICE_URL": upstream.origin})
+        if name in {"fluxgate", "guarded"}:
+            config = CONFIG if name == "guarded" else ""
+            return self.fluxgate({"FLUXPRINT_SERVICE_URL": upstream.origin}, config=config)
         if name == "nginx":
             extra = (
                 f"upstream fluxprint {{ server {HOST}:{upstream.port}; keepalive 256; keepalive_requests 100000000; }}"

@@ -11,7 +11,7 @@ __all__ = ["CONFIG", "HEADERS"]
 _SECRET = "of-the-benchmark-and-nobody-else-0123456789abcdef"
 _ISSUER = "https://issuer.test"
 
-AUTH = f"""
+CONFIG = f"""
 [auth.jwt]
 issuer = "{_ISSUER}"
 audience = ["fluxgate"]
@@ -21,14 +21,3 @@ secret = "{_SECRET}"
 _CLAIMS = {"iss": _ISSUER, "aud": "fluxgate", "sub": "ada", "roles": ["operator"], "exp": int(time.time()) + 86_400}
 HEADERS = {"Authorization": f"Bearer {jwt.encode(_CLAIMS, _SECRET, 'HS256')}"}
 """An operator's."""
-
-LIMITS = """
-[limits.rates]
-read = "1000000/s"
-write = "1000000/s"
-upload = "1000000/s"
-stream = "1000000/s"
-"""
-"""Counted, and never reached."""
-
-CONFIG = AUTH + LIMITS

@@ -34,27 +34,31 @@ class Row(msgspec.Struct, frozen=True):
     goals: tuple[Goal, ...] = ()
 
 
-def ratio_at_least(values: Mapping[str, float], peer: str, limit: float) -> Goal:
-    """Fluxgate's figure is to be at least `limit` times the peer's."""
-    ratio = values["fluxgate"] / values[peer] if values[peer] > 0 else 0.0
-    return Goal(f"≥ {limit:g} × {peer}", f"{ratio:.2f} ×", ratio >= limit)
+def ratio_at_least(values: Mapping[str, float], peer: str, limit: float, ours: str = "fluxgate") -> Goal:
+    """Our figure is to be at least `limit` times the peer's."""
+    ratio = values[ours] / values[peer] if values[peer] > 0 else 0.0
+    return Goal(f"{_whose(ours)}≥ {limit:g} × {peer}", f"{ratio:.2f} ×", ratio >= limit)
 
 
-def ratio_at_most(values: Mapping[str, float], peer: str, limit: float) -> Goal:
-    """Fluxgate's figure is to be at most `limit` times the peer's."""
-    ratio = values["fluxgate"] / values[peer] if values[peer] > 0 else float("inf")
-    return Goal(f"≤ {limit:g} × {peer}", f"{ratio:.2f} ×", ratio <= limit)
+def ratio_at_most(values: Mapping[str, float], peer: str, limit: float, ours: str = "fluxgate") -> Goal:
+    """Our figure is to be at most `limit` times the peer's."""
+    ratio = values[ours] / values[peer] if values[peer] > 0 else float("inf")
+    return Goal(f"{_whose(ours)}≤ {limit:g} × {peer}", f"{ratio:.2f} ×", ratio <= limit)
 
 
-def at_least(value: float, limit: float, unit: str) -> Goal:
-    return Goal(f"≥ {limit:,g} {unit}", f"{_number(value)} {unit}", value >= limit)
+def _whose(ours: str) -> str:
+    return "" if ours == "fluxgate" else f"{ours} "
 
 
-def at_most(value: float, limit: float, unit: str) -> Goal:
-    return Goal(f"≤ {limit:,g} {unit}", f"{_number(value)} {unit}", value <= limit)
+def at_least(value: float, limit: float, unit: str, ours: str = "fluxgate") -> Goal:
+    return Goal(f"{_whose(ours)}≥ {limit:,g} {unit}", f"{_number(value)} {unit}", value >= limit)
 
 
-COLUMNS = ("fluxgate", "nginx", "hpm", "axios", "direct")
+def at_most(value: float, limit: float, unit: str, ours: str = "fluxgate") -> Goal:
+    return Goal(f"{_whose(ours)}≤ {limit:,g} {unit}", f"{_number(value)} {unit}", value <= limit)
+
+
+COLUMNS = ("fluxgate", "guarded", "nginx", "hpm", "axios", "direct")
 
 
 def _number(value: float | None) -> str:

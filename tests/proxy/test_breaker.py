@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxgate.plugin import PUBLIC, PluginSpec
-from fluxgate.proxy import BreakerPolicy, HealthProbe, ProxyRoute, RetryPolicy, Upstream
+from fluxgate.proxy import BreakerPolicy, HealthProbe, ProxyRoute, RetryPolicy, Upstream, WebSocketRoute
 from fluxgate.proxy.breaker import Breaker
 from fluxgate.proxy.budget import RetryBudget
 from fluxgate.proxy.failures import UnhealthyError
-from fluxgate.testing import RunningGateway, plugin_record, running_gateway
+from fluxgate.testing import RunningGateway, plugin_record, running_gateway, serving_gateway
 from tests.support.rawpeer import Peer, RawUpstream, Request
 from tests.support.waiting import eventually
 
@@ -231,6 +234,35 @@ async def test_timeouts_count(gateway: RunningGateway, upstream: RawUpstream) ->
     for _ in range(3):
         assert (await gateway.client.get("/api/t/silent")).status_code == 504
     assert (await gateway.client.get("/api/t/silent")).status_code == 503
+
+
+async def test_a_websocket_whose_client_leaves_gives_its_trial_back(upstream: RawUpstream) -> None:
+    upstream.on("dies", end=True)
+    upstream.run("hang")(lambda peer, request: peer.wait_end())
+    policy = BreakerPolicy(failures=3, pause=0.3, longest=0.3, probes=1)
+    declared = Upstream(name="up", url=upstream.url, read_timeout=30, breaker=policy)
+    relayed = WebSocketRoute(path="/live/{key}", upstream="up", upstream_path="/{key}", policy=PUBLIC)
+    one = msgspec.structs.replace(spec(declared, retry=RetryPolicy(attempts=1)), websockets=(relayed,))
+    with serving_gateway(plugin_record(one, "t")) as gateway:
+        async with httpx.AsyncClient(base_url=gateway.url) as client:
+            while (await client.get("/api/t/dies")).status_code == 502:
+                pass
+            host, port = client.base_url.host, client.base_url.port
+            handshake = (
+                f"GET /api/t/live/hang HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            while not upstream.seen["hang"]:
+                _, writer = await asyncio.open_connection(host, port)
+                writer.write(handshake.encode())
+                await asyncio.sleep(0.05)  # refused, if the circuit is open still
+                if upstream.seen["hang"]:
+                    assert (await client.get("/api/t/well")).status_code == 503
+                writer.close()
+            deadline = time.monotonic() + 10
+            while (await client.get("/api/t/well")).status_code != 200:
+                assert time.monotonic() < deadline
 
 
 async def test_a_storm_of_failures_is_not_doubled_by_retries(upstream: RawUpstream) -> None:

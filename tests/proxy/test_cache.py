@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxgate.errors import PluginError
 from fluxgate.plugin import AUTHENTICATED, PUBLIC, PluginSpec, Principal
-from fluxgate.proxy import CachePolicy, ProxyRoute, Upstream
+from fluxgate.proxy import CachePolicy, HeaderPolicy, ProxyRoute, Upstream
 from fluxgate.proxy.cache import MicroCache
 from fluxgate.proxy.caching import directives, lifetime, make_entry
 from fluxgate.testing import RunningGateway, TokenIssuer, plugin_record, running_gateway
@@ -32,7 +33,9 @@ def upstream() -> Iterator[RawUpstream]:
 
 
 def plugin(url: str) -> PluginSpec:
-    def route(path: str, cache: CachePolicy | None, policy: Any = PUBLIC, methods: str = "GET") -> ProxyRoute:
+    def route(
+        path: str, cache: CachePolicy | None, policy: Any = PUBLIC, methods: str = "GET", **more: Any
+    ) -> ProxyRoute:
         return ProxyRoute(
             methods=frozenset({methods}),
             path=path + "/{key}",
@@ -40,6 +43,7 @@ def plugin(url: str) -> PluginSpec:
             upstream_path="/{key}",
             policy=policy,
             cache=cache,
+            **more,
         )
 
     return PluginSpec(
@@ -49,6 +53,7 @@ def plugin(url: str) -> PluginSpec:
         proxy_routes=(
             route("/shared", CachePolicy(ttl=LONG, shared=True, stale_if_error=LONG), AUTHENTICATED),
             route("/own", CachePolicy(ttl=LONG), AUTHENTICATED),
+            route("/told", CachePolicy(ttl=LONG), AUTHENTICATED, headers=HeaderPolicy(identity=True)),
             route("/short", CachePolicy(ttl=0.0, shared=True, stale_if_error=LONG)),
             route("/varied", CachePolicy(ttl=LONG, shared=True, vary=frozenset({"Accept-Language"}))),
             route("/small", CachePolicy(ttl=LONG, shared=True, max_entry=100)),
@@ -238,6 +243,41 @@ async def test_a_change_makes_all_of_it_old(
     assert (await gateway.client.post("/api/t/change/y")).status_code == 200
     await gateway.client.get("/api/t/shared/x", headers=ada(issuer))
     assert len(upstream.seen["x"]) == 2
+
+
+async def test_what_an_upstream_answers_to_whom_it_knows_is_kept_for_exactly_them(
+    gateway: RunningGateway, upstream: RawUpstream, issuer: TokenIssuer
+) -> None:
+    @upstream.run("x")
+    def answer(peer: Peer, request: Request) -> None:
+        body = b",".join(request.all(b"x-fluxgate-user") + request.all(b"x-fluxgate-roles"))
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    boss = issuer.headers(Principal(id="ada", roles=frozenset({"boss"})))
+    for headers, told in [(ada(issuer), "ada,"), (boss, "ada,boss"), (bob(issuer), "bob,"), (boss, "ada,boss")]:
+        assert (await gateway.client.get("/api/t/told/x", headers=headers)).text == told
+    assert len(upstream.seen["x"]) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"methods": frozenset({"POST"})},
+        {"headers": HeaderPolicy(identity=True)},
+        {"headers": HeaderPolicy(credentials="forward")},
+    ],
+)
+async def test_what_cant_be_kept_for_everybody_is_refused_when_the_plugin_is_loaded(wrong: dict[str, Any]) -> None:
+    cache = CachePolicy(ttl=1, shared=True)
+    route = ProxyRoute(
+        path="/x", upstream="up", upstream_path="/x", cache=cache, **{"methods": frozenset({"GET"})} | wrong
+    )
+    spec = PluginSpec(
+        title="T", version="1", upstreams=(Upstream(name="up", url="http://127.0.0.1:9"),), proxy_routes=(route,)
+    )
+    with pytest.raises(PluginError, match=r"can't be|can be"):
+        async with running_gateway(plugin_record(spec, "t")):
+            pass
 
 
 async def test_only_declared_fields_go_upstream_and_tell_answers_apart(

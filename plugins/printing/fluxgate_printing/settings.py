@@ -81,7 +81,7 @@ class GrantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     all of a group."""
 
     who: Annotated[tuple[Who, ...], msgspec.Meta(min_length=1, examples=[["group:class-7b", "user:ada"]])]
-    printers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, examples=[["mk4", "group:workshop"]])]
+    printers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, examples=[["my-octoprint", "my-virtual"]])]
     role: Role = "operator"
 
 
