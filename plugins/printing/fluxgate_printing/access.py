@@ -141,9 +141,9 @@ class _Holders:
 
 
 def _named(names: Iterable[str], printers: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """The printers that a grant names, one by one or by their groups."""
+    """Those of `printers` that a grant names, one by one or by their groups."""
     found: set[str] = set()
     for name in names:
         group = name.removeprefix("group:")
         found |= {name} if group == name else {each for each, groups in printers.items() if group in groups}
-    return frozenset(found)
+    return frozenset(found & printers.keys())

@@ -122,8 +122,9 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             raise ValueError(
                 "access: visibility `own` needs the native backend: what FluxPrint lists can't be told apart"
             )
-        known = set(self.printer_groups)
-        known |= {f"group:{group}" for groups in self.printer_groups.values() for group in groups}
+        # A grant for a printer stays valid while FluxPrint serves the routes: its URL may come from the environment.
+        known = {*self.printer_groups, *self.printers}
+        known |= {f"group:{group}" for printer in self.native_printers.values() for group in printer.groups}
         for number, grant in enumerate(self.access.grants):
             for name in grant.printers:
                 if name not in known:
@@ -149,7 +150,7 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     @property
     def printer_groups(self) -> dict[str, frozenset[str]]:
-        """What a grant can name: the printers, and the groups of each."""
+        """The printers that the routes speak of, and the groups of each."""
         if self.uses_fluxprint:
             return {FLUXPRINT: frozenset()}
         return {name: frozenset(printer.groups) for name, printer in self.native_printers.items()}

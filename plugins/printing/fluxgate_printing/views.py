@@ -58,6 +58,7 @@ class _JobColumns:
     metadata = JSONB()
     created_at = Timestamptz()
     updated_at = Timestamptz()
+    created_by = Varchar(length=255, null=True)
 
 
 class ActivePrintJob(_ReadOnly, _JobColumns, Table, tablename="active_print_jobs", tags=["view"]):

@@ -111,6 +111,17 @@ def test_grants_name_printers_however_these_came_to_be(section: dict[str, Any], 
             settings([*printers, unknown])
 
 
+def test_a_grant_for_a_printer_is_none_for_fluxprint() -> None:
+    section = {
+        "fluxprint": {"url": "http://flux"},
+        "printers": {"b": {"driver": "virtual", "groups": ["big"]}},
+        "access": {"grants": [{**GRANT, "printers": ["b", "group:big"]}]},
+    }
+    settings = msgspec.convert(section, PrintingSettings, strict=False)
+    access = Access(settings.access, settings.printer_groups, "fluxprint")
+    assert access.best_rank(Principal(id="l", groups=frozenset({"lab"}))) == 0
+
+
 @pytest.mark.parametrize("who", ["lab", "team:lab", "group:", ""])
 def test_callers_are_named_by_role_group_or_user(who: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="matching regex"):

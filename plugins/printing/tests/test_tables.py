@@ -34,6 +34,7 @@ INDEXES = {
     "idx_print_jobs_fluxprint_queue",
     "idx_print_jobs_created",
     "idx_print_jobs_completed",
+    "idx_print_jobs_created_by",
 }
 
 
@@ -158,7 +159,10 @@ async def test_a_deleted_project_leaves_its_jobs(database: Database, jobs: JobRe
 
 async def test_the_views_follow_the_status(jobs: JobRepository) -> None:
     project = await add_project("clx1", "Boat")
-    made = [(await jobs.enqueue(NewJob(file_name=f"{n}.gcode", project_id=project)))[0] for n in range(5)]
+    made = [
+        (await jobs.enqueue(NewJob(file_name=f"{n}.gcode", project_id=project, created_by=f"user-{n}")))[0]
+        for n in range(5)
+    ]
     await jobs.claim(made[1].id, "a")
     for number, status in ((2, "completed"), (3, "failed")):
         await jobs.claim(made[number].id, f"p{number}")
@@ -173,6 +177,10 @@ async def test_the_views_follow_the_status(jobs: JobRepository) -> None:
         PrintJobHistory.file_name
     )
     assert ended == [{"file_name": f"{n}.gcode", "project_external_id": "clx1"} for n in (2, 3, 4)]
+
+    for view in (ActivePrintJob, PrintJobHistory):
+        for row in await view.select(view.file_name, view.created_by):
+            assert row["created_by"] == f"user-{row['file_name'][0]}"
 
     empty = await add_project(title="Empty")
     stats = {UUID(str(row["project_id"])): row for row in await PrintJobStatsByProject.select()}
