@@ -27,6 +27,7 @@ from plugins.printing.tests.e2e.callers import (
     serving,
     upload,
 )
+from tests.adversarial.ledger import PROPERTY, Ledger
 from tests.support.fluxprint import running_fluxprint
 from tests.support.printing_gateway import PrintingGateway, problem
 
@@ -98,7 +99,23 @@ def ask(gateway: PrintingGateway, caller: str, method: str, path: str) -> int:
         return answer.status_code
 
 
-def check_matrix(gateway: PrintingGateway, may: dict[str, set[str]], *, look_only: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+@pytest.fixture
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    ledger = Ledger("others' printers")
+    yield ledger
+    request.node.user_properties.append((PROPERTY, (ledger.category, ledger.tried, len(ledger.through))))
+    assert ledger.tried, "nothing was tried"
+    assert not ledger.through, "\n".join(ledger.through)
+
+
+def check_matrix(
+    gateway: PrintingGateway,
+    may: dict[str, set[str]],
+    ledger: Ledger,
+    *,
+    look_only: set[str] = frozenset(),  # type: ignore[assignment]
+) -> None:
+    """Who mayn't is refused, which goes into the ledger, and who may isn't."""
     wrong: list[str] = []
     found = operations(gateway)
     assert len(found) > 15
@@ -112,11 +129,15 @@ def check_matrix(gateway: PrintingGateway, may: dict[str, set[str]], *, look_onl
         for caller, allowed in may.items():
             status = ask(gateway, caller, method, path)
             refused = status == (401 if caller == "nobody" else 403)
-            if refused == (needed in allowed):
+            if needed not in allowed:
+                ledger.enter(f"{caller}: {method} {path}", through=not refused and str(status))
+            elif refused:
                 wrong.append(f"{caller}: {method} {path}: {status}")
     for caller, allowed in may.items():
         status = ask(gateway, caller, "DELETE", "/queue")
-        if (status == 200) != (OPERATE in allowed):
+        if OPERATE not in allowed:
+            ledger.enter(f"{caller}: DELETE /queue", through=status == 200)
+        elif status != 200:
             wrong.append(f"{caller}: DELETE /queue: {status}")
     assert not wrong, "\n".join(wrong)
 
@@ -127,16 +148,16 @@ def native(request: pytest.FixtureRequest) -> Iterator[PrintingGateway]:
         yield gateway
 
 
-def test_every_route_for_every_kind_of_caller(native: PrintingGateway) -> None:
-    check_matrix(native, MAY)
+def test_every_route_for_every_kind_of_caller(native: PrintingGateway, ledger: Ledger) -> None:
+    check_matrix(native, MAY, ledger)
 
 
-def test_the_same_on_fluxprint() -> None:
+def test_the_same_on_fluxprint(ledger: Ledger) -> None:
     roles = {name: may for name, may in MAY.items() if not name.startswith("operator of")}
     with running_fluxprint() as service:
         config = AUTH + f'[plugins.printing.fluxprint]\nurl = "{service.url}"\n'
         with PrintingGateway(config, headers=as_("admin")) as gateway:
-            check_matrix(gateway, roles, look_only=FLUXPRINTS)
+            check_matrix(gateway, roles, ledger, look_only=FLUXPRINTS)
             answer = httpx.post(
                 f"{gateway.url}/api/printing/queue", json={"filename": "x.gcode"}, headers=as_("operator")
             )
@@ -183,6 +204,41 @@ def test_files_are_their_owners(site: Site) -> None:
     problem(upload(otto, "olgas.gcode", SHORT + b";mine\n"), 409, "FILE_NAME_TAKEN")
     assert "olgas.gcode" not in names(otto)
     assert ada.delete("/files/olgas.gcode").json()["count"] == 1
+
+
+def test_no_route_shows_or_changes_what_is_anothers(site: Site, ledger: Ledger) -> None:
+    """Every route there is, with the names and numbers of somebody else's things."""
+    otto = site.with_("otto")
+    assert upload(otto, "victim.gcode").status_code == 201
+    job = otto.post("/queue", json={"filename": "victim.gcode", "projectTitle": "victim"}).json()
+    number, identity = job["queue_id"], job["job_id"]
+    before = otto.get(f"/jobs/{identity}").json()
+    values = {"{job_id}": identity, "{queue_id}": str(number), "{id}": str(number), "{name}": "victim.gcode"}
+    bodies: dict[str, list[dict[str, Any]]] = {
+        "POST /queue": [{"json": {"filename": "victim.gcode", "print": start}} for start in (False, True)],
+        "PUT /queue/reorder": [{"json": {"items": [{"id": number, "position": 9}]}}],
+        "POST /queue/reorder": [{"json": {"items": [{"id": number, "position": 9}]}}],
+        "PATCH /jobs/{job_id}/status": [{"json": {"status": to}} for to in ("canceled", "completed", "failed")],
+        "POST /files/upload": [{"files": {"files": ("victim.gcode", SHORT + b";evil\n")}}],
+    }
+    for method, template in operations(site.gateway):
+        path = template
+        for name, text in values.items():
+            path = path.replace(name, text)
+        if template == "/camera/stream":
+            continue  # endless; who may look at it is in the matrix above
+        for caller, role in (("olga", "operator"), ("vera", "viewer"), ("Otto", "operator"), ("key:otto", "operator")):
+            for body in bodies.get(f"{method} {template}", [{}]):
+                answer = site.with_(caller, role).request(method, path, **body)
+                text = answer.text.replace("victim.gcode wasn't there", "")  # what was asked for, said again
+                shown = answer.status_code < 400 and "victim" in text
+                attack = f"{caller} ({role}): {method} {path} {body}"
+                ledger.enter(f"{attack} shows it", through=shown and text[:300])
+                changed = otto.get(f"/jobs/{identity}").json() != before
+                ledger.enter(f"{attack} changes it", through=changed)
+                assert not changed, attack
+    assert "victim.gcode" in names(otto)
+    site.with_("ada", "admin").delete(f"/queue/{number}")
 
 
 def test_jobs_are_their_owners(site: Site) -> None:

@@ -125,7 +125,8 @@ def test_start_a_job_without_a_body(backend: Backend) -> None:
     ok(backend.gateway.request("POST", f"/queue/{queue_id}/start", **request))
     wait_for(lambda: backend.gateway.get("/status")["state"]["flags"]["printing"])
     wait_for(lambda: backend.gateway.get("/job")["job"]["file"]["name"] == "part.gcode")
-    assert is_number(backend.gateway.get("/job")["progress"]["completion"])
+    # OctoPrint has no number until the first line is on its way
+    wait_for(lambda: is_number(backend.gateway.get("/job")["progress"]["completion"]))
     item = backend.gateway.get("/queue")["items"][0]
     assert (item["id"], item["status"]) == (queue_id, "printing")
 
