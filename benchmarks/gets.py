@@ -74,9 +74,9 @@ def measure(workshop: Workshop, plan: Plan) -> list[Row]:
                 latency[name, connections, "p99"].append(result.p99 - direct.p99)
     workshop.stop(*proxies.values(), upstream)
 
-    medians = {key: statistics.median(values) for key, values in throughput.items()}
-    overall = {name: statistics.geometric_mean([medians[name, paths] for paths in groups]) for name in PROXIES}
-    overall["direct"] = medians["direct", ()]
+    rates = {key: statistics.median(values) for key, values in throughput.items()}
+    overall = {name: statistics.geometric_mean([rates[name, paths] for paths in groups]) for name in PROXIES}
+    overall["direct"] = rates["direct", ()]
     goals: tuple[Goal, ...] = (
         ratio_at_least(overall, "hpm", 1.1),
         ratio_at_least(overall, "axios", 2.5),
@@ -85,7 +85,7 @@ def measure(workshop: Workshop, plan: Plan) -> list[Row]:
     rows = [Row("gets", "GET, five routes, 64 connections", "req/s", overall, goals)]
     if len(groups) > 1:
         for paths in groups:
-            values = {name: medians[name, paths] for name in PROXIES}
+            values = {name: rates[name, paths] for name in PROXIES}
             rows.append(Row("gets", f"  {paths[0]}", "req/s", values))
     rows.append(Row("gets", "CPU a request, 64 connections", "µs", medians(cost)))
     for connections in (1, 32):
