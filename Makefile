@@ -23,11 +23,13 @@ help: ## List the targets
 
 setup: $(READY) ## Set up .venv from the hashed lock, and nothing else
 
-# The virtual environment is made anew when its Python has gone.
+# The virtual environment is made anew when its Python has gone. The lock names every package, so pip has nothing to resolve:
+# left to it, an older pip asks for the newest release of what is named with an extra, whose hash isn't in the lock.
 $(READY): requirements/dev.txt pyproject.toml plugins/printing/pyproject.toml
 	@$(BIN)/python -c "$(NEW_ENOUGH)" 2> /dev/null || { $(FIND_PYTHON); "$$python" -m venv --clear $(VENV); }
-	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL) --require-hashes --no-deps -r requirements/dev.txt
 	@$(PIP_INSTALL) --no-deps --no-build-isolation -e . -e plugins/printing
+	@$(BIN)/python -m pip check
 	@touch $@
 
 run: setup ## Start the gateway with its embedded defaults
