@@ -220,7 +220,7 @@ def test_keep_alive_connections_are_used_again_and_end_in_time(
         gateway.ask("GET", f"/api/t/single/{key}-{number}")
     peers = {id(peer_of(upstream, f"{key}-{number}")) for number in range(3)}
     assert len(peers) == 1
-    assert peer_of(upstream, f"{key}-2").ended.wait(3), "idle for longer than `keepalive`"
+    assert peer_of(upstream, f"{key}-2").ended.wait(20), "idle for longer than `keepalive`"
     wait_for(lambda: gateway.pool("single")["idle"] == 0)
 
 

@@ -39,9 +39,14 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def gateway(camera_url: str, **options: float) -> AsyncIterator[tuple[str, LatestFrameBroadcast]]:
+async def gateway(
+    camera_url: str, *, stall_timeout: float = 1, **options: float
+) -> AsyncIterator[tuple[str, LatestFrameBroadcast]]:
     """`/stream` and `/snapshot` of the camera at `camera_url`."""
-    broadcast = LatestFrameBroadcast(lambda: open_mjpeg(camera_url, stall_timeout=1), **{"linger": 0.3, **options})  # type: ignore[arg-type]
+    broadcast = LatestFrameBroadcast(
+        lambda: open_mjpeg(camera_url, stall_timeout=stall_timeout),
+        **{"linger": 0.3, **options},  # type: ignore[arg-type]
+    )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/stream":
@@ -76,7 +81,7 @@ async def test_twenty_viewers_one_connection() -> None:
 async def test_real_camera_to_real_player(kind: str, tmp_path: Path) -> None:
     async with (
         motion_camera(tmp_path) if kind == "motion" else ffmpeg_camera() as camera_url,
-        gateway(camera_url) as (url, broadcast),
+        gateway(camera_url, stall_timeout=20) as (url, broadcast),
         watching(f"{url}/stream") as other,
     ):
         # Chromium and ffmpeg read these streams alike; ffmpeg decodes every picture and fails on a broken one.

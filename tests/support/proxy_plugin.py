@@ -104,7 +104,7 @@ def spec(addresses: Addresses) -> PluginSpec:
         Upstream(name="impatient", url=raw, read_timeout=0.4, write_timeout=0.4),
         Upstream(name="small", url=raw, max_connections=2, pool_timeout=0.3),
         Upstream(name="contended", url=raw, max_connections=3, pool_timeout=5),
-        Upstream(name="single", url=raw, max_connections=1, keepalive=0.5),
+        Upstream(name="single", url=raw, max_connections=1, keepalive=2.0),
         Upstream(name="sockets", url=addresses.sockets, max_connections=1),
         Upstream(name="refusing", url=addresses.refusing),
         Upstream(name="nowhere", url="http://host.invalid:9", connect_timeout=3),
