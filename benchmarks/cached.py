@@ -36,8 +36,9 @@ def measure(workshop: Workshop, plan: Plan) -> list[Row]:
             rates[name].append(result.rps)
     workshop.stop(*servers.values(), upstream)
     rate, cost = medians(rates), medians(costs)
+    goals = (ratio_at_least(rate, "hpm", 3.0), ratio_at_least(rate, "uncached", 3.0))
     return [
-        Row("cached", "cached GET, 64 connections", "req/s", rate, (ratio_at_least(rate, "uncached", 3.0),)),
+        Row("cached", "cached GET, 64 connections", "req/s", rate, goals),
         Row("cached", "  the same gateway uncached", "req/s", {"fluxgate": rate["uncached"]}),
         Row("cached", "  CPU a request", "µs", cost),
         Row("cached", "  CPU a request, uncached", "µs", {"fluxgate": cost["uncached"]}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from email.utils import formatdate
 
 import msgspec
@@ -66,20 +67,16 @@ class Answer:
         """ASGI send."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers: RawHeaders = []
-            present: set[bytes] = set()
-            for field in message.get("headers", ()):
-                name = field[0].lower()
-                if name not in _GATEWAYS_OWN:
-                    present.add(name)
-                    headers.append(field)
+            headers: RawHeaders = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in headers}
+            if not _GATEWAYS_OWN.isdisjoint(present):
+                headers = [field for field in headers if field[0].lower() not in _GATEWAYS_OWN]
             browser = self.browser
-            headers += [field for field in browser.defaults if field[0] not in present]
+            _add_missing(headers, browser.defaults, present)
             if b"content-security-policy" in present:
                 headers.append(browser.framing)
             headers += browser.always
-            if self.fields:
-                headers += [field for field in self.fields if field[0] not in present]
+            _add_missing(headers, self.fields, present)
             headers.append((b"x-request-id", self._request_id.encode("ascii")))
             if self.dated:
                 headers.append((b"date", _date()))
@@ -126,6 +123,11 @@ class Answer:
         """Answer 204: to OPTIONS."""
         await self.send({"type": "http.response.start", "status": 204, "headers": headers})
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _add_missing(headers: RawHeaders, fields: Sequence[tuple[bytes, bytes]], present: set[bytes]) -> None:
+    """Add the fields of whose names there is none."""
+    headers += [field for field in fields if field[0] not in present]
 
 
 def break_off(scope: Scope) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 import re
 
 from fluxgate.errors import BadRequestError, NotImplementedProblem
@@ -12,6 +12,8 @@ __all__ = ["check_edge", "request_id_of"]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}\Z")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+
+_random = random.Random()  # noqa: S311 - ids have to differ, not to be secret
 
 
 def check_edge(scope: Scope) -> None:
@@ -53,4 +55,4 @@ def request_id_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.match(value):
             return str(value, "ascii")
-    return os.urandom(12).hex()
+    return f"{_random.getrandbits(96):024x}"

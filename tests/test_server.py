@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import socket
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -157,6 +160,54 @@ def test_a_stream_is_told_at_once_when_its_client_leaves() -> None:
         client.read_some()
         client.close()
         assert told.wait(2)
+
+
+def test_the_head_leaves_with_the_body_and_does_not_wait_for_it() -> None:
+    go_on = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        if scope["path"] == "/later":
+            while not go_on.is_set():
+                await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b"ab", "more_body": False})
+
+    with serving(app) as port, socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(request_bytes("GET", "/"))
+        assert client.recv(65536).endswith(b"\r\n\r\nab"), "in one packet"
+        client.sendall(request_bytes("GET", "/later"))
+        assert client.recv(65536).endswith(b"\r\n\r\n")
+        go_on.set()
+        assert client.recv(65536) == b"ab"
+
+
+def test_a_request_that_is_over_is_not_left_to_the_garbage_collector() -> None:
+    cycles: list[weakref.ref[object]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        cycles.append(weakref.ref(scope["fluxgate.cycle"]))
+        await echo(scope, receive, send)
+
+    gc.disable()
+    try:
+        with serving(app) as port, RawClient(port) as client:
+            for _ in range(3):
+                client.send(request_bytes("GET", "/"))
+                assert client.answer().status == 200
+            assert [cycle() is None for cycle in cycles[:2]] == [True, True]
+    finally:
+        gc.enable()
+
+
+def test_a_connection_is_kept_while_it_is_used_and_closed_when_it_is_idle() -> None:
+    with serving(echo, keep_alive=2.0) as port, RawClient(port) as client:
+        for _ in range(5):
+            client.send(request_bytes("GET", "/"))
+            assert client.answer().status == 200
+            time.sleep(0.6)
+        begun = time.monotonic()
+        assert client.read_to_end() == b""
+        assert time.monotonic() - begun < 20
 
 
 def test_no_callback_after_the_answer() -> None:

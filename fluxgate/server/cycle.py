@@ -25,12 +25,22 @@ STATUS_LINE = {
     for code in range(100, 600)
 }
 _FIELD_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
-_FIELD_VALUE_BAD = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = bytes((*range(9), *range(10, 32), 127))
+_BEGINNINGS: dict[bytes, bytes] = {}
+"""Names seen before, with what their line begins with; nothing for those of which the server decides."""
+_MOST_BEGINNINGS = 1024
+_OF_THE_SERVER = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_JOINED = 16 * 1024
+"""Bytes of a body up to which it is cheaper to copy it behind the head than to have the kernel gather both."""
+_OVER = cast("Any", {"type": "http", "method": "", "path": ""})
+"""The scope of a request that is over."""
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Connection(Protocol):
     """What a cycle needs of its connection."""
+
+    loop: asyncio.AbstractEventLoop
 
     @property
     def has_pipelined(self) -> bool:
@@ -60,6 +70,8 @@ class GatewayCycle(RequestResponseCycle):
     """Bytes of the request's body so far."""
     switched: SwitchedProtocol | None = None
     """Has the connection since a 101."""
+    _head = b""
+    """Leaves with the first piece of the body, in one packet, or else when the loop comes round."""
 
     def set_on_disconnect(self, callback: Callable[[], None] | None) -> None:
         """`scope["fluxgate.on_disconnect"]`: whom to tell at once when the client's connection is lost."""
@@ -74,6 +86,7 @@ class GatewayCycle(RequestResponseCycle):
     def abort_response(self) -> None:
         """`scope["fluxgate.abort"]`: end the connection in mid-answer, so that the client sees a broken one."""
         self.disconnected = True
+        self._flush_head()
         if self.close_delimited:
             # Nothing but a reset tells an answer that broke from one that ended.
             reset(self.transport)
@@ -91,7 +104,7 @@ class GatewayCycle(RequestResponseCycle):
         head, _, _ = _fields(101, headers)
         self.response_started = True
         self.switched = protocol
-        self.transport.write(b"".join((*head, b"connection: upgrade\r\n\r\n")))
+        self.transport.write(head + b"connection: upgrade\r\n\r\n")
         try:
             self.connection.hand_over(protocol)
             await protocol.wait_closed()
@@ -128,6 +141,8 @@ class GatewayCycle(RequestResponseCycle):
                 await self._end_badly()
         finally:
             self.on_response = _nothing
+            # The scope knows its cycle: without this, each request would be left to the garbage collector.
+            self.scope = _OVER
 
     async def _end_badly(self) -> None:
         if self.response_started:
@@ -188,13 +203,16 @@ class GatewayCycle(RequestResponseCycle):
                 self.close_delimited = closes = True
             else:
                 self.chunked_encoding = True
-                head.append(b"transfer-encoding: chunked\r\n")
+                head += b"transfer-encoding: chunked\r\n"
         if closes:
             self.keep_alive = False
-        if not self.keep_alive:
-            head.append(b"connection: close\r\n")
-        head.append(b"\r\n")
-        self.transport.write(b"".join(head))
+        self._head = head + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        self.connection.loop.call_soon(self._flush_head)
+
+    def _flush_head(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self.transport.write(head)
 
     def _body(self, message: dict[str, Any]) -> None:
         if message["type"] != "http.response.body":
@@ -207,24 +225,28 @@ class GatewayCycle(RequestResponseCycle):
 
     def _write(self, body: bytes, *, more: bool) -> None:
         if self.chunked_encoding:
-            framed = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             if not more:
-                framed += b"0\r\n\r\n"
-            if framed:
-                self.connection.download.bytes += len(framed)
-                self.transport.write(framed)
-            return
-        if not self.close_delimited:
+                body += b"0\r\n\r\n"
+        elif not self.close_delimited:
             self.expected_content_length -= len(body)
             if self.expected_content_length < 0:
                 raise RuntimeError("the body is longer than its Content-Length")
-        if body:
-            self.connection.download.bytes += len(body)
+        if not body:
+            return
+        self.connection.download.bytes += len(body)
+        head, self._head = self._head, b""
+        if not head:
             self.transport.write(body)
+        elif len(body) < _JOINED:
+            self.transport.write(head + body)
+        else:
+            self.transport.writelines((head, body))
 
     def _complete(self) -> None:
         if self.expected_content_length > 0:
             raise RuntimeError("the body is shorter than its Content-Length")
+        self._flush_head()
         self.response_complete = True
         self.on_disconnect = self.on_ending = None
         self.message_event.set()
@@ -246,26 +268,42 @@ def _nothing() -> None:
     """Stands for the callback once the request is over."""
 
 
-def _fields(status: int, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], int | None, bool]:
+def _fields(status: int, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, int | None, bool]:
     """The head so far, the Content-Length in it, and whether the app wants the connection closed."""
     head = [STATUS_LINE[status]]
     length: int | None = None
     closes = False
     for name, value in headers:
-        lowered = name.lower()
-        if not _FIELD_NAME.match(lowered) or _FIELD_VALUE_BAD.search(value):
-            raise RuntimeError(f"invalid header field {name!r}")
-        if lowered == b"content-length":
-            if status == 204:
-                continue
-            length = int(value)
-        elif lowered == b"transfer-encoding":
+        beginning = _BEGINNINGS.get(name)
+        if beginning is None:
+            beginning = _beginning(name)
+        if beginning:
+            head += (beginning, value, b"\r\n")
             continue
+        lowered = name.lower()
+        if lowered == b"content-length":
+            if status != 204:
+                length = int(value)
+                head += (b"content-length: ", value, b"\r\n")
         elif lowered == b"connection":
             lowered = value.lower()
             closes = closes or b"close" in lowered
             if b"upgrade" in lowered and status != 101:
-                head.append(b"connection: upgrade\r\n")
-            continue
-        head += (lowered, b": ", value, b"\r\n")
-    return head, length, closes
+                head += (b"connection: ", b"upgrade", b"\r\n")
+    whole = b"".join(head)
+    lines = 1 + len(head) // 3
+    # The ends of the lines are all the control characters that there may be.
+    if len(whole) - len(whole.translate(None, _CONTROLS)) != 2 * lines:
+        raise RuntimeError("a header field has a control character in its value")
+    return whole, length, closes
+
+
+def _beginning(name: bytes) -> bytes:
+    """Raises RuntimeError for what is no field name."""
+    lowered = name.lower()
+    if not _FIELD_NAME.match(lowered):
+        raise RuntimeError(f"invalid header field {name!r}")
+    beginning = b"" if lowered in _OF_THE_SERVER else lowered + b": "
+    if len(_BEGINNINGS) < _MOST_BEGINNINGS:
+        _BEGINNINGS[name] = beginning
+    return beginning

@@ -79,6 +79,8 @@ class GatewayProtocol(HttpToolsProtocol):
     _ending = False
     _head_timer: asyncio.TimerHandle | None = None
     _linger_timer: asyncio.TimerHandle | None = None
+    _idle_since = 0.0
+    """When the last answer was complete, by the loop's clock; 0 while a request is at work."""
 
     @property
     def has_pipelined(self) -> bool:
@@ -103,6 +105,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.upload.stop()
         self.download.stop()
         self._stop_head_timer()
+        self._unset_keepalive_if_required()
         if self._linger_timer is not None:
             self._linger_timer.cancel()
         waiting = [cast("GatewayCycle", cycle) for cycle, _ in self.pipeline]
@@ -120,8 +123,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.pipeline or self._may_switch:
             self._hold(data)
             return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
+        self._idle_since = 0.0
         self._unproductive += len(data)
         try:
             self._feed(data)
@@ -379,8 +381,9 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _wait_for_next(self) -> None:
         self.flow.resume_reading()
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_for_idleness_in(self.timeout_keep_alive)
 
     def _read_held(self) -> None:
         self.flow.resume_reading()
@@ -408,8 +411,19 @@ class GatewayProtocol(HttpToolsProtocol):
         self.transport.abort()
         self.connection_lost(None)
 
+    def _look_for_idleness_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
     def timeout_keep_alive_handler(self) -> None:
-        """No request came for too long."""
+        """Close if no request came for too long. One timer goes on through many requests: one for each would be dearer
+        than they are."""
+        self.timeout_keep_alive_task = None
+        if not self._idle_since:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_for_idleness_in(left)
+            return
         super().timeout_keep_alive_handler()
         self.download.watch()
 

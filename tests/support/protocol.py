@@ -21,7 +21,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(app: ASGIApp, *, grace: int = 5, **attributes: object) -> Iterator[int]:
+def serving(app: ASGIApp, *, grace: int = 5, keep_alive: float = 5, **attributes: object) -> Iterator[int]:
     """The port of `app` on a protocol with these class attributes, in a thread."""
     protocol = type("Protocol", (GatewayProtocol,), attributes)
     config = uvicorn.Config(
@@ -32,6 +32,7 @@ def serving(app: ASGIApp, *, grace: int = 5, **attributes: object) -> Iterator[i
         lifespan="off",
         log_config=None,
         timeout_graceful_shutdown=grace,
+        timeout_keep_alive=keep_alive,  # type: ignore[arg-type]
     )
     server = _Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
