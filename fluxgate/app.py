@@ -78,7 +78,7 @@ class Gateway:
         self.litestar = assembly.litestar
         # Assembling may have quarantined some that others require.
         self.host = PluginHost(settings, order(ordered), assembly.pools, self.store, timing)
-        self.health = Health(self.host, self.auth.access)
+        self.health = Health(self.host, self.store, self.auth.access)
         self.on_stopped: Callable[[], None] = lambda: None
         """Called once all plugins have stopped, or were given up."""
         self._records = self.host.by_name

@@ -18,6 +18,7 @@ from fluxgate.auth import Access
 from fluxgate.plugin import HealthCheck
 from fluxgate.plugins.host import PluginHost
 from fluxgate.plugins.record import PluginRecord
+from fluxgate.store import Store
 
 State = Literal["starting", "running", "stopping"]
 
@@ -50,6 +51,13 @@ class UpstreamView(msgspec.Struct, frozen=True):
     is_down: bool
 
 
+class DatabaseView(msgspec.Struct, frozen=True):
+    """The gateway's own tables. `detail`: why they can't be used."""
+
+    status: Literal["up", "down"]
+    detail: str
+
+
 class PluginHealth(msgspec.Struct, frozen=True):
     """One plugin."""
 
@@ -78,14 +86,16 @@ class HealthView(msgspec.Struct, frozen=True):
     version: str
     uptime: float
     access: Access
+    database: DatabaseView
     plugins: dict[str, PluginHealth]
 
 
 class Health:
     """Answers for all three; `state` is set by the gateway."""
 
-    def __init__(self, host: PluginHost, access: Access) -> None:
+    def __init__(self, host: PluginHost, store: Store, access: Access) -> None:
         self._host = host
+        self._store = store
         self._access = access
         self._begun = time.monotonic()
         self.state: State = "starting"
@@ -111,8 +121,10 @@ class Health:
         """Every plugin's checks, asked now unless asked within their interval, all at once."""
         ready = self.ready()
         plugins = await asyncio.gather(*(self._plugin(record) for record in self._host.records))
+        database = DatabaseView("up" if self._store.is_answering else "down", self._store.failure or "")
+        checks = (check for plugin in plugins for check in plugin.checks.values())
         status = ready.status
-        if status == "ok" and any(check.status != "up" for plugin in plugins for check in plugin.checks.values()):
+        if status == "ok" and (database.status != "up" or any(check.status != "up" for check in checks)):
             status = "degraded"
         return HealthView(
             status,
@@ -120,6 +132,7 @@ class Health:
             __version__,
             round(time.monotonic() - self._begun, 1),
             self._access,
+            database,
             {record.name: plugin for record, plugin in zip(self._host.records, plugins, strict=True)},
         )
 

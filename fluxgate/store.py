@@ -21,19 +21,22 @@ PICCOLO_APP = "fluxgate.piccolo_app"
 
 logger = logging.getLogger("fluxgate.store")
 
+PING_EVERY = 10.0
+"""Seconds between two looks at a database that is there."""
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 
 
 class Store:
-    """The gateway's part of `database`, which it starts and stops. `failure`: why it isn't ready, for operators."""
+    """The gateway's part of `database`, which it starts and stops. `failure`: why it can't be used at present, for
+    operators; None while it can."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.database
         self._mode = settings.migration_mode
         self._lock: asyncio.Lock | None = None
         self._ready = asyncio.Event()
-        self._retry: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self.failure: str | None = None
 
     @cached_property
@@ -44,8 +47,13 @@ class Store:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the gateway's own tables can be used."""
+        """Whether the gateway's own tables are there to be used."""
         return self._ready.is_set()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether they can be used: they are there, and the database answered when it was last asked."""
+        return self._ready.is_set() and self.failure is None
 
     def require(self) -> Database:
         """The database; UnavailableError while it isn't there."""
@@ -57,15 +65,15 @@ class Store:
     async def start(self) -> None:
         """Open it and bring the gateway's own tables up to date; on failure go on trying in the background."""
         self._lock = asyncio.Lock()
-        if not await self._try():
-            self._retry = asyncio.create_task(self._go_on(), name="gateway's own tables")
+        await self._try()
+        self._watcher = asyncio.create_task(self._watch(), name="gateway's own tables")
 
     async def stop(self) -> None:
         """Close every connection."""
-        if self._retry is not None:
-            self._retry.cancel()
-            await asyncio.wait({self._retry})
-            self._retry = None
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait({self._watcher})
+            self._watcher = None
         self._ready.clear()
         if "database" in self.__dict__:
             await self.database.stop()
@@ -99,11 +107,26 @@ class Store:
         self._ready.set()
         return True
 
-    async def _go_on(self) -> None:
+    async def _watch(self) -> None:
+        """Try until it is there, then ask now and then whether it still is."""
         pause = _FIRST_PAUSE
-        while True:
+        while not self._ready.is_set():
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
             if await self._try():
                 logger.info("the gateway's own tables can be used")
-                return
+        while True:
+            await asyncio.sleep(PING_EVERY)
+            await self._ping()
+
+    async def _ping(self) -> None:
+        try:
+            await self.database.ping()
+        except (FluxgateError, OSError) as error:
+            if self.failure is None:
+                logger.error("the gateway's database doesn't answer: %s", error)
+            self.failure = str(error)
+        else:
+            if self.failure is not None:
+                logger.info("the gateway's database answers again")
+            self.failure = None

@@ -14,6 +14,8 @@ from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, PluginSpec
 from fluxgate.proxy.route import Upstream
 from fluxgate.testing import plugin_record, running_gateway
+from tests.support.relay import relay_to
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -148,3 +150,26 @@ async def test_the_kit_is_strict_unless_told() -> None:
     with pytest.raises(PluginError, match=r"refusing to start \(strict\): watched \(declaration\): .*'twice'"):
         async with running_gateway(record):
             pass
+
+
+async def test_a_database_that_goes_away_shows_and_so_does_its_return(
+    fresh_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fluxgate.store.PING_EVERY", 0.05)
+    with relay_to(fresh_postgres_url) as (relay, url):
+        async with running_gateway(plugin_record(watched(), "watched"), database_url=url) as running:
+
+            async def shows(status: str, ready: int) -> bool:
+                health = (await running.client.get("/-/health")).json()
+                metrics = (await running.client.get("/-/metrics")).text
+                return health["database"]["status"] == status and f"\nfluxgate_database_ready {ready}.0\n" in metrics
+
+            await eventually(lambda: shows("up", 1))
+            relay.cut()
+            await eventually(lambda: shows("down", 0), 20)
+            health = (await running.client.get("/-/health")).json()
+            assert health["status"] == "degraded"
+            assert health["database"]["detail"]
+            relay.restore()
+            await eventually(lambda: shows("up", 1), 20)
+            assert (await running.client.get("/-/health")).json()["status"] == "ok"

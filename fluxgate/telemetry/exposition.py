@@ -86,7 +86,7 @@ class _GatewayCollector(Collector):
             "fluxgate_event_loop_lag_max_seconds", "The latest since the last scrape.", self._lag.take_longest()
         )
         yield GaugeMetricFamily(
-            "fluxgate_database_ready", "Whether the gateway's own tables can be used.", int(self._store.is_ready)
+            "fluxgate_database_ready", "Whether the gateway's own tables can be used.", int(self._store.is_answering)
         )
 
     def _of_requests(self) -> Iterator[Metric]:
