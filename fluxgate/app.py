@@ -179,6 +179,8 @@ class Gateway:
         except (Exception, SystemExit, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                if not answer.status:
+                    await answer.problem(_shutting_down(), scope)
                 raise
             # Anything else is a plugin's doing, a stray CancelledError too.
             logger.exception("%s %s failed", scope["method"], scope["path"])
@@ -355,6 +357,10 @@ def _quarantined(record: PluginRecord) -> UnavailableError:
         code="PLUGIN_QUARANTINED",
         retry_after=5,
     )
+
+
+def _shutting_down() -> UnavailableError:
+    return UnavailableError("The gateway is shutting down.", code="SHUTTING_DOWN", retry_after=1)
 
 
 def _failed() -> ProblemError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import subprocess
 import threading
@@ -92,6 +93,29 @@ def test_an_upload_in_flight_is_finished(upstream: RawUpstream) -> None:
     assert upstream.bodies["upload"] == [half + half]
 
 
+@pytest.mark.parametrize("content_type", ["text/event-stream", "multipart/x-mixed-replace; boundary=b"])
+def test_a_forwarded_live_stream_ends_properly_and_soon(upstream: RawUpstream, content_type: str) -> None:
+    @upstream.run("live")
+    def go_on(peer: Peer, request: Request) -> None:
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % content_type.encode())
+        peer.send(b"3\r\none\r\n")
+        peer.wait_end()
+
+    gateway = GatewayProcess(upstream.url, shutdown_timeout=60)
+    with gateway.client() as client:
+        client.send(request_bytes("GET", "/api/t/r/live"))
+        seen = b""
+        while b"one" not in seen:
+            seen += client.read_some()
+        begun = time.monotonic()
+        gateway.process.send_signal(signal.SIGTERM)
+        assert client.read_to_end().endswith(b"0\r\n\r\n")
+        assert gateway.process.wait(20) == 0
+        assert time.monotonic() - begun < 20
+    assert "cut short" not in gateway.log
+    gateway.stop()
+
+
 def test_a_hanging_upstream_is_cut_at_the_deadline_and_the_log_says_so(upstream: RawUpstream) -> None:
     gateway = GatewayProcess(upstream.url, shutdown_timeout=1)
     upstream.run("hangs")(lambda peer, request: peer.wait_end())
@@ -100,6 +124,9 @@ def test_a_hanging_upstream_is_cut_at_the_deadline_and_the_log_says_so(upstream:
         wait_for(lambda: upstream.seen["hangs"])
         begun = time.monotonic()
         gateway.process.send_signal(signal.SIGTERM)
+        answer = client.answer()
+        assert (answer.status, answer.all(b"connection")) == (503, [b"close"])
+        assert json.loads(answer.body)["code"] == "SHUTTING_DOWN"
         assert client.read_to_end() == b""
         assert 0.9 < time.monotonic() - begun < 10
         gateway.logged("/api/t/r/hangs was cut short by the end of the server")

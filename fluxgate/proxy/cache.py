@@ -172,7 +172,7 @@ class CachedForwarder:
         if entry is not None and entry.validated:
             fields.append((b"if-none-match", entry.etag))
         asking: Scope = {**scope, "method": "GET", "headers": fields}
-        for name in ("fluxgate.on_disconnect", "fluxgate.abort", "fluxgate.switch"):
+        for name in ("fluxgate.on_disconnect", "fluxgate.on_ending", "fluxgate.abort", "fluxgate.switch"):
             asking.pop(name, None)
         collected = _Collected(self._policy.max_entry)
         try:

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fluxgate.proxy")
 
 
+ENDING = 1.0
+"""Seconds that a live stream's client has to take the rest of it when the server ends."""
+_LIVE = frozenset({b"text/event-stream", b"multipart/x-mixed-replace"})
+
+
 class ProxyExchange:
     """One request, from its head to the end of its answer."""
 
@@ -66,6 +71,7 @@ class ProxyExchange:
         self.task: asyncio.Task[object] | None = None
         self.watcher: asyncio.Task[None] | None = None
         self.server_tells = False
+        self.server_ends = False
         capture = forwarder.route.capture
         self.recording = None if capture is None else Recording(capture)
         self.upload: Upload | None = None
@@ -266,12 +272,20 @@ class ProxyExchange:
         recording = self.recording if 200 <= head.status < 300 else None
         data = b""
         more = not (self.method == "HEAD" or head.status in {204, 304})
+        if more and _is_endless(headers):
+            self._end_with_the_server()
         while more:
-            data, more = await connection.read(self.f.read_timeout)
-            if recording is not None:
-                recording.came(data)
-            if more:
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            try:
+                data, more = await connection.read(self.f.read_timeout)
+                if recording is not None:
+                    recording.came(data)
+                if more:
+                    await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            except asyncio.CancelledError:
+                if not self._may_end_here():
+                    raise
+                await self._end_stream()
+                return
         if recording is not None:
             # The end is held back until the capture has it. Shielded: the upstream has accepted, so neither a client
             # that leaves nor a shutdown may lose it.
@@ -281,9 +295,39 @@ class ProxyExchange:
         pumped = pump is None or (pump.done() and not pump.cancelled() and pump.exception() is None)
         self.f.pool.release(connection, reusable=connection.finish() and pumped)
 
+    def _end_with_the_server(self) -> None:
+        """A live stream runs as long as its viewers stay: it ends in order when the server does, not at its
+        deadline."""
+        on_ending = self.scope.get("fluxgate.on_ending")
+        if on_ending is not None:
+            on_ending(self._server_ends)
+
+    def _server_ends(self) -> None:
+        if self.task is not None:
+            self.server_ends = True
+            self.task.cancel()
+
+    def _may_end_here(self) -> bool:
+        """Whether the cancellation is that of `_server_ends`, and of nobody else."""
+        return self.server_ends and not self.client_gone and self.task is not None and self.task.uncancel() == 0
+
+    async def _end_stream(self) -> None:
+        """The last chunk, for a client that takes it; one that stalls is left broken off."""
+        try:
+            async with asyncio.timeout(ENDING):
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            raise ResponseBroken from None
+
     async def _send(self, message: Message) -> None:
         self.started = True
         await self.client_send(message)
+
+
+def _is_endless(headers: RawHeaders) -> bool:
+    """Whether an answer is a live stream: pictures or events."""
+    types = {value.partition(b";")[0].strip().lower() for name, value in headers if name.lower() == b"content-type"}
+    return not _LIVE.isdisjoint(types)
 
 
 async def _end(pump: asyncio.Task[None]) -> None:
