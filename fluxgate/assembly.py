@@ -22,6 +22,7 @@ from fluxgate.proxy.forward import Forwarder
 from fluxgate.proxy.headers import Network
 from fluxgate.proxy.pool import Pool
 from fluxgate.proxy.route import ProxyRoute, Upstream, WebSocketRoute
+from fluxgate.proxy.vetting import VettedForwarder
 from fluxgate.proxy.websocket import WebSocketRelay
 from fluxgate.routedoc import Body, RouteDoc
 from fluxgate.routing import SAFE_METHODS, WEBSOCKET, DuplicateRouteError, Route, RouteTable
@@ -166,12 +167,12 @@ def _proxies(
     for proxy in spec.proxy_routes:
         _check_methods(proxy.path, proxy.methods)
         forwarder = Forwarder(proxy, _pool_of(proxy, pools), trusted=trusted)
-        endpoint: ASGIApp = forwarder
+        endpoint: ASGIApp = forwarder if proxy.vet is None else VettedForwarder(forwarder, proxy.vet)
         if proxy.cache is not None:
             _check_cache(proxy)
             endpoint = CachedForwarder(forwarder, proxy.cache, cache, record.name)
         elif proxy.upstream in kept:
-            endpoint = Invalidating(forwarder, cache, record.name)
+            endpoint = Invalidating(endpoint, cache, record.name, proxy.upstream)
         yield Route(
             plugin=record.name,
             kind="proxy",
@@ -195,6 +196,8 @@ def _check_cache(proxy: ProxyRoute) -> None:
         raise PluginError(f"route {proxy.path}: only GET can be cached")
     if proxy.capture is not None:
         raise PluginError(f"route {proxy.path}: what is captured can't be cached")
+    if proxy.vet is not None:
+        raise PluginError(f"route {proxy.path}: what is vetted can't be cached")
     if proxy.cache is not None and proxy.cache.shared:
         if proxy.headers.credentials == "forward":
             raise PluginError(f"route {proxy.path}: what depends on the caller's credentials can't be shared")

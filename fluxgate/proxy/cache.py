@@ -19,7 +19,7 @@ from fluxgate.proxy.caching import Entry, directives, make_entry, matches
 from fluxgate.proxy.forward import Forwarder
 from fluxgate.proxy.outcomes import ClientGone, ResponseBroken
 from fluxgate.proxy.route import CachePolicy
-from fluxgate.types import Message, RawHeaders, Receive, Scope, Send
+from fluxgate.types import ASGIApp, Message, RawHeaders, Receive, Scope, Send
 
 __all__ = ["CachedForwarder", "Invalidating", "MicroCache"]
 
@@ -243,10 +243,10 @@ class CachedForwarder:
 class Invalidating:
     """An ASGI app: a route that may change something at an upstream of which answers are kept."""
 
-    def __init__(self, forwarder: Forwarder, cache: MicroCache, plugin: str) -> None:
-        self._forward = forwarder
+    def __init__(self, forward: ASGIApp, cache: MicroCache, plugin: str, upstream: str) -> None:
+        self._forward = forward
         self._cache = cache
-        self._owner = (plugin, forwarder.pool.upstream.name)
+        self._owner = (plugin, upstream)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward; whatever came of it, the upstream may have changed before the client knows, and after."""

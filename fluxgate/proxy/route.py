@@ -188,6 +188,10 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     max_response: int = MIB
 
 
+Vet = Callable[[Principal, bytes], Awaitable[None]]
+"""Judges a whole body before the upstream is asked: raises the `ProblemError` that the caller is answered instead."""
+
+
 class Inspector(Protocol):
     """Looks at one request's body on its way. Either method may raise a `ProblemError`: the client gets it, and the
     upstream, which has all that was shown before, sees its request broken off."""
@@ -205,7 +209,8 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     `path` is relative to the plugin's prefix; `upstream_path` is relative to the upstream's URL, and its parameters
     are the route's. GET includes HEAD. `upstream_method` is what the upstream is asked with when not the client's own
     method. `read_timeout` overrides the upstream's. `max_body`: more is answered 413, by Content-Length before a
-    byte is read and by count. `inspect`: makes an inspector for each request from its header fields; a `ProblemError`
+    byte is read and by count. `vet`: has the whole body first, so `max_body` is to be small. `inspect`:
+    makes an inspector for each request from its header fields; a `ProblemError`
     raised here ends the request before the upstream is asked. `cache`: for GET only. `allow_encoded_separators` lets
     `%2F`, `%5C` and `//` stand in a path. `policy`, `rate`, `action` and `doc` as in `RouteOptions`.
     """
@@ -229,6 +234,7 @@ class ProxyRoute(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy = RetryPolicy()
     cache: CachePolicy | None = None
     capture: Capture | None = None
+    vet: Vet | None = None
     inspect: Callable[[RawHeaders], Inspector] | None = None
     allow_encoded_separators: bool = False
 

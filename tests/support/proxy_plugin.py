@@ -11,7 +11,8 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath
 
-from fluxgate.plugin import PUBLIC, PluginSpec
+from fluxgate.errors import ForbiddenError
+from fluxgate.plugin import PUBLIC, PluginSpec, Principal
 from fluxgate.proxy import Capture, Exchange, FailureCodes, HeaderPolicy, RetryPolicy, route
 
 ALL = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -49,6 +50,12 @@ class Seen(msgspec.Struct):
 
 _seen: dict[str, list[Seen]] = defaultdict(list)
 _released: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+
+async def vet(principal: Principal, body: bytes) -> None:
+    """What says so isn't let through."""
+    if b"evil" in body:
+        raise ForbiddenError(f"{principal.method}: no evil", code="EVIL")
 
 
 async def note(exchange: Exchange) -> None:
@@ -177,6 +184,15 @@ def spec(addresses: Addresses) -> PluginSpec:
         route("captured", capture=Capture(then=note)),
         route("captured-little", capture=Capture(then=note, max_request=4, max_response=4)),
         route("captured-impatient", "impatient", capture=Capture(then=note)),
+        ProxyRoute(
+            methods=POST,
+            path="/vetted/{key}",
+            upstream="impatient",
+            upstream_path="/vetted/{key}",
+            max_body=1000,
+            write_timeout=0.4,
+            vet=vet,
+        ),
         ProxyRoute(methods=GET, path="/prints", upstream="raw", upstream_path="/up/prints"),
         ProxyRoute(methods=GET, path="/prints/{name}", upstream="raw", upstream_path="/up/one/{name}"),
         ProxyRoute(

@@ -17,7 +17,7 @@ import msgspec
 from fluxgate.proxy.route import Exchange
 from fluxgate_printing.journal import AcceptedJob
 
-__all__ = ["accepted_by_queue", "accepted_by_upload"]
+__all__ = ["accepted_by_queue", "accepted_by_upload", "project_named"]
 
 _MAX_NAME = 255
 _MAX_QUEUE_ID = 2**31 - 1
@@ -62,6 +62,15 @@ def accepted_by_upload(exchange: Exchange) -> list[AcceptedJob]:
     return list(jobs.values())
 
 
+def project_named(body: bytes) -> str | None:
+    """The project for which a `POST /queue` asks."""
+    return _project(_object(body))
+
+
+def _project(said: dict[str, Any]) -> str | None:
+    return _text(said, "project_id", "projectId")
+
+
 def _job(
     exchange: Exchange, source: Source, queue_id: int | None, file_name: str | None, said: dict[str, Any]
 ) -> AcceptedJob:
@@ -73,7 +82,7 @@ def _job(
         entry_id=uuid4(),
         queue_id=queue_id,
         file_name=(file_name or "unknown")[:_MAX_NAME],
-        project_id=_text(said, "project_id", "projectId"),
+        project_id=_project(said),
         print_settings=_storable(settings),
         metadata={"request_id": exchange.request_id},
         accepted_at=datetime.now(UTC),

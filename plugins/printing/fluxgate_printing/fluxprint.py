@@ -25,6 +25,7 @@ from fluxgate.proxy.route import (
     HealthProbe,
     ProxyRoute,
     Upstream,
+    Vet,
 )
 from fluxgate.types import Scope
 from fluxgate_printing.accepted import accepted_by_queue, accepted_by_upload
@@ -39,6 +40,8 @@ __all__ = ["fluxprint_check", "fluxprint_gate", "fluxprint_upstream", "proxy_rou
 
 DEFAULT_URL = "http://localhost:5001"
 UPSTREAM = "fluxprint"
+MAX_QUEUE_BODY = 64 * 1024
+"""What is asked of the queue names a file and how to print it."""
 
 Record = Callable[[AcceptedJob], Awaitable[None]]
 """`AcceptedJobs.record`."""
@@ -71,8 +74,9 @@ def fluxprint_upstream(settings: FluxPrintSettings) -> Upstream:
     )
 
 
-def proxy_routes(settings: PrintingSettings, access: Access, record: Record) -> tuple[ProxyRoute, ...]:
-    """All forwarded routes. `record` gets every job that FluxPrint accepted, before the client has its answer."""
+def proxy_routes(settings: PrintingSettings, access: Access, record: Record, vet: Vet) -> tuple[ProxyRoute, ...]:
+    """All forwarded routes. `record` gets every job that FluxPrint accepted, before the client has its answer; `vet`
+    judges what is to be queued before FluxPrint is asked."""
 
     look, operate = access.policy(VIEW), access.policy(OPERATE)
     seconds = settings.fluxprint.cache_seconds
@@ -112,6 +116,8 @@ def proxy_routes(settings: PrintingSettings, access: Access, record: Record) -> 
             doc=FORWARDED["queue_add"],
             summary="Put a file in the print queue",
             headers=_PLAIN,
+            max_body=MAX_QUEUE_BODY,
+            vet=vet,
             capture=Capture(then=_then(accepted_by_queue, access, record)),
         ),
         ProxyRoute(

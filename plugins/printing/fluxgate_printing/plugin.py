@@ -77,7 +77,7 @@ def _proxied(settings: PrintingSettings) -> PluginSpec:
         title=f"{TITLE} (FluxPrint)",
         version=version("fluxgate-printing"),
         upstreams=(fluxprint_upstream(settings.fluxprint),),
-        proxy_routes=proxy_routes(settings, backend.access, backend.record),
+        proxy_routes=proxy_routes(settings, backend.access, backend.record, backend.vet),
         handlers=(router,),
         streams=backend.streams,
         health_checks=backend.checks,

@@ -9,8 +9,9 @@ from typing import TypeVar
 import httpx
 
 from fluxgate.errors import PluginError
-from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, StreamRoute
+from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, Principal, StreamRoute
 from fluxgate.types import Receive, Scope, Send
+from fluxgate_printing.accepted import project_named
 from fluxgate_printing.access import WATCH, Access
 from fluxgate_printing.api import docs, jobs
 from fluxgate_printing.callers import Callers
@@ -89,6 +90,13 @@ class FluxPrintBackend:
     async def record(self, job: AcceptedJob) -> None:
         """Record one accepted job; never raises for what can be made good later."""
         await _running(self._recorder).record(job)
+
+    async def vet(self, principal: Principal, body: bytes) -> None:
+        """What is to be queued is for nobody's project, or for one that the caller may print for. Raises as
+        `Callers.project` does; whoever may do everything may name a project that isn't known here."""
+        project = project_named(body)
+        if project is not None and not self.access.is_admin(principal):
+            await self.callers.project(project, principal, to_print=True)
 
     @asynccontextmanager
     async def running(self, context: PluginContext) -> AsyncIterator[None]:

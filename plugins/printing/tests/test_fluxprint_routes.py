@@ -18,6 +18,7 @@ from fluxgate_printing.settings import AccessSettings, FileSettings, FluxPrintSe
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxgate.principal import Principal
 from fluxgate.proxy.route import Exchange, ProxyRoute
 from tests.support.fluxprint import FluxPrint, running_fluxprint
 
@@ -30,8 +31,12 @@ async def keep(_job: AcceptedJob) -> None:
     return None
 
 
+async def pass_all(_principal: Principal, _body: bytes) -> None:
+    return None
+
+
 def routes(**settings: Any) -> dict[tuple[str, str], ProxyRoute]:
-    declared = proxy_routes(PrintingSettings(**settings), ACCESS, keep)
+    declared = proxy_routes(PrintingSettings(**settings), ACCESS, keep, pass_all)
     table = {(method, route.path): route for route in declared for method in route.methods}
     assert len(table) == sum(len(route.methods) for route in declared)  # none twice
     return table
@@ -228,7 +233,7 @@ async def test_the_captures_hand_on_every_job() -> None:
     async def record(job: AcceptedJob) -> None:
         recorded.append(job)
 
-    captures = [route.capture for route in proxy_routes(PrintingSettings(), ACCESS, record) if route.capture]
+    captures = [route.capture for route in proxy_routes(PrintingSettings(), ACCESS, record, pass_all) if route.capture]
     for capture in captures:
         await capture.then(exchange({"filename": "a.gcode"}, {"files": {"b.gcode": {}}, "queue_id": 2}))
     assert [(job.source, job.file_name) for job in recorded] == [("queue", "a.gcode"), ("upload", "b.gcode")]

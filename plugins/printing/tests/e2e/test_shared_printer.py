@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -176,19 +177,29 @@ def test_operators_may_be_let_stop_the_prints_of_others() -> None:
         gateway.wait_status(number, "canceled")
 
 
-def test_a_job_that_fluxprint_took_is_for_a_project_of_its_callers_alone() -> None:
+def test_fluxprint_isnt_asked_to_print_for_a_project_that_its_caller_may_not_print_for() -> None:
     with running_fluxprint() as service:
         config = AUTH + f'[plugins.printing.fluxprint]\nurl = "{service.url}"\n'
         with PrintingGateway(config, headers=as_("admin")) as gateway:
             add_project(gateway)
             site = Site(gateway)
-            for caller, role, theirs in (
-                ("erik", "operator", True),
-                ("viola", "operator", False),
-                ("otto", "operator", False),
-                ("ada", "admin", True),
-            ):
-                body = {"filename": "x.gcode", "project_id": "cuid-boat"}
-                job = gateway.job(int(site.with_(caller, role).post("/queue", json=body).json()["queue_id"]))
-                assert job["created_by"] == caller
-                assert (job["project_id"] is not None) == theirs, caller
+            for caller, role in (("erik", "operator"), ("ada", "admin")):
+                answer = site.with_(caller, role).post(
+                    "/queue", json={"filename": "x.gcode", "project_id": "cuid-boat"}
+                )
+                job = gateway.job(int(answer.json()["queue_id"]))
+                assert (job["created_by"], str(job["project_id"])) == (caller, PROJECT)
+            asked = len(service.requests("/api/queue"))
+            for named in ("project_id", "projectId"):
+                body = {"filename": "x.gcode", named: "cuid-boat"}
+                problem(
+                    site.with_("viola", "operator").post("/queue", json=body), 403, "PROJECT_FORBIDDEN", "project_id"
+                )
+                problem(
+                    site.with_("otto", "operator").post("/queue", json=body), 404, "PROJECT_NOT_FOUND", "project_id"
+                )
+            nowhere = {"filename": "x.gcode", "project_id": "nowhere"}
+            problem(site.with_("otto", "operator").post("/queue", json=nowhere), 404, "PROJECT_NOT_FOUND", "project_id")
+            assert len(service.requests("/api/queue")) == asked
+            job = gateway.job(int(site.with_("ada", "admin").post("/queue", json=nowhere).json()["queue_id"]))
+            assert (job["project_id"], json.loads(job["metadata"])["project"]) == (None, "nowhere")
