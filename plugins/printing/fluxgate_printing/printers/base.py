@@ -11,11 +11,18 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from fluxgate_printing.models import PrinterState
 
 MAX_NAME_BYTES = 255
+
+Capability = Literal["push", "temperature", "home", "jog", "gcode"]
+"""What not every printer can. `push`: it tells of its state by itself (`watch`); the others are commands of
+`PrinterDriver`."""
+Axis = Literal["x", "y", "z"]
 
 
 class PrinterError(Exception):
@@ -54,7 +61,14 @@ def check_name(name: str) -> str:
 
 
 class PrinterDriver(ABC):
-    """One printer. Methods raise `PrinterError`s only; none blocks for longer than the driver's timeout."""
+    """One printer. Methods raise `PrinterError`s only; none but `watch` blocks for longer than the driver's timeout.
+
+    `capabilities`: what it can besides what every driver must. A command that isn't among them raises
+    `PrinterRejectedError`. Whether a value is within the printer's bounds, and whether the caller may, was checked
+    before.
+    """
+
+    capabilities: frozenset[Capability] = frozenset()
 
     @abstractmethod
     async def read_state(self) -> PrinterState:
@@ -100,6 +114,31 @@ class PrinterDriver(ABC):
     @abstractmethod
     async def delete_file(self, name: str) -> None:
         """Remove an uploaded file; a no-op if missing; `PrinterBusyError` while it is printed."""
+
+    def watch(self) -> AsyncIterator[PrinterState]:
+        """The printer's states as it tells them, over one connection: a whole one at once, then each that differs, and
+        the latest again at least every 10 s as long as the printer's server is heard of.
+
+        Ends with `PrinterError` when the connection is lost, or can't be made; closing the iterator closes it. Only
+        with the capability `push`.
+        """
+        raise PrinterRejectedError("This printer doesn't tell its state by itself.")
+
+    async def set_temperature(self, heater: str, target: float) -> None:
+        """Heat `tool0`, `tool1`, … or `bed` to `target` °C (0: off). Returns when the command was taken."""
+        raise PrinterRejectedError("This printer's temperatures can't be set from here.")
+
+    async def home(self, axes: Sequence[Axis]) -> None:
+        """Drive these axes home. `PrinterBusyError` while it prints."""
+        raise PrinterRejectedError("This printer can't be homed from here.")
+
+    async def jog(self, moves: Mapping[Axis, float], speed: float | None = None) -> None:
+        """Move by so many mm, at `speed` mm/min. `PrinterBusyError` while it prints."""
+        raise PrinterRejectedError("This printer can't be moved from here.")
+
+    async def send_gcode(self, commands: Sequence[str]) -> None:
+        """Have the printer carry out these lines, one command each. `PrinterBusyError` while it prints."""
+        raise PrinterRejectedError("This printer takes no G-code from here.")
 
     @abstractmethod
     async def camera_url(self) -> str | None:
