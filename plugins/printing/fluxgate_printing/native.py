@@ -7,15 +7,19 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, Policy, StreamRoute
 from fluxgate.types import Receive, Scope, Send
-from fluxgate_printing.access import OPERATE, PRINTER, WATCH, WATCH_ONE, Access
-from fluxgate_printing.api import docs, files, jobs, printer, printers, queue, queue_control, reads
+from fluxgate_printing.access import OPERATE, PRINTER, VIEW, WATCH, WATCH_ONE, Access
+from fluxgate_printing.api import docs, events, files, jobs, printer, printers, queue, queue_control, reads
+from fluxgate_printing.api.views import printer_view
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.store import FileStore
+from fluxgate_printing.live import Live
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.base import PrinterDriver
 from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
@@ -23,7 +27,7 @@ from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.bringing import Content
 from fluxgate_printing.queue.dispatch import Dispatcher, Station
-from fluxgate_printing.queue.floor import PrinterFloor
+from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
 from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.matching import PrinterProfile
 from fluxgate_printing.queue.records import JobRecord
@@ -91,6 +95,14 @@ class NativeBackend:
             *self._of_printer("", self.access.policy(WATCH)),
             *self._of_printer("/printers/{printer}", self.access.policy(WATCH_ONE)),
             StreamRoute(
+                path="/events",
+                app=events.events(lambda: self.service),
+                doc=docs.EVENTS,
+                policy=self.access.policy(VIEW),
+                name="events",
+                summary="What changes, live, as server-sent events",
+            ),
+            StreamRoute(
                 path="/files/upload",
                 app=self._upload,
                 doc=docs.UPLOAD,
@@ -117,6 +129,16 @@ class NativeBackend:
                 help="Printers by what they were last seen doing.",
                 labels=("status",),
                 read=self._printers_by_status,
+            ),
+            Gauge(
+                name="event_listeners",
+                help="Who listens to live events.",
+                read=lambda: [((), self.service.live.hub.listeners)],
+            ),
+            Gauge(
+                name="event_states_skipped",
+                help="States that listeners on slow links missed, the latest never, summed, since the start.",
+                read=lambda: [((), self.service.live.hub.dropped)],
             ),
             Gauge(
                 name="camera_viewers",
@@ -153,10 +175,11 @@ class NativeBackend:
             floor = PrinterFloor(context.database)
             stations: dict[str, Station] = {}
             dispatcher = Dispatcher(stations, repository, floor)
+            live = Live(stations, repository, floor, _printer_json)
             cameras: dict[str, Camera] = {}
             for name, settings in self._printers.items():
                 driver = make_driver(name, settings, context.data_dir)
-                supervisor = Supervisor(name, driver, _poll_interval(settings), _waking(dispatcher))
+                supervisor = Supervisor(name, driver, _poll_interval(settings), _telling(name, dispatcher, live))
                 stack.push_async_callback(supervisor.aclose)
                 lane = PrinterLane(
                     supervisor,
@@ -179,6 +202,7 @@ class NativeBackend:
                 jobs=repository,
                 floor=floor,
                 dispatcher=dispatcher,
+                live=live,
                 callers=Callers(self.access, ProjectRepository(context.database)),
                 shelf=shelf,
                 files=self._settings.files,
@@ -188,6 +212,9 @@ class NativeBackend:
                 station.lane.supervisor.start()
             dispatching = asyncio.create_task(dispatcher.run(), name="print queue dispatcher")
             stack.push_async_callback(_ended, dispatching)
+            telling = asyncio.create_task(live.run(), name="live events")
+            stack.push_async_callback(_ended, telling)
+            stack.callback(live.hub.close)
             try:
                 yield
             finally:
@@ -263,17 +290,24 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _waking(dispatcher: Dispatcher) -> Callable[[PrinterState], None]:
-    """Has the dispatcher look whenever a printer's status changes: temperatures are none of its business."""
+def _telling(name: str, dispatcher: Dispatcher, live: Live) -> Callable[[PrinterState], None]:
+    """Tells whoever listens of each state, and the dispatcher of each status: temperatures are none of its business."""
     before = ""
 
     def changed(state: PrinterState) -> None:
         nonlocal before
+        live.printer_changed(name)
         if state.status != before:
             before = state.status
             dispatcher.wake()
+            live.look()
 
     return changed
+
+
+def _printer_json(station: Station, record: PrinterRecord) -> bytes:
+    # Whose job it has isn't everybody's business: the jobs that one may see say on which printer they are.
+    return msgspec.json.encode(printer_view(station, record, None, is_default=None))
 
 
 def _kind(settings: PrinterSettings) -> str:

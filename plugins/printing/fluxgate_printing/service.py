@@ -17,6 +17,7 @@ from fluxgate_printing.camera import Camera
 from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.files.names import check_name
 from fluxgate_printing.files.upload import UploadResult, receive_upload
+from fluxgate_printing.live import Live
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.queue.dispatch import Dispatcher, Station
@@ -44,6 +45,7 @@ class PrintingService:
         jobs: JobRepository,
         floor: PrinterFloor,
         dispatcher: Dispatcher,
+        live: Live,
         callers: Callers,
         shelf: Shelf,
         files: FileSettings,
@@ -54,6 +56,7 @@ class PrintingService:
         self.jobs = jobs
         self.floor = floor
         self.dispatcher = dispatcher
+        self.live = live
         self.callers = callers
         self.shelf = shelf
         self.file_settings = files
@@ -108,6 +111,11 @@ class PrintingService:
         counts = Counter(lane.supervisor.state.status for lane in self.lanes.values())
         return [((status,), count) for status, count in counts.items()]
 
+    def changed(self) -> None:
+        """Something was done to the queue or said of a printer: whoever acts on that, or tells it, looks now."""
+        self.dispatcher.wake()
+        self.live.look()
+
     # -- queue
 
     async def enqueue(self, new: NewJob, principal: Principal, *, start: bool) -> tuple[JobRecord, bool, str | None]:
@@ -118,7 +126,7 @@ class PrintingService:
         """
         job, created = await self.jobs.enqueue(new)
         if not start or (not created and job.status != "queued"):
-            self.dispatcher.wake()
+            self.changed()
             return job, job.status == "printing", None
         printer = new.target_printer or self.default
         try:
@@ -127,7 +135,7 @@ class PrintingService:
         except ProblemError as problem:
             return job, False, problem.message
         finally:
-            self.dispatcher.wake()
+            self.changed()
 
     async def new_job(
         self, filename: str, principal: Principal, *, project_id: UUID | None, idempotency_key: str | None
@@ -157,7 +165,7 @@ class PrintingService:
         """Change a waiting job: its priority, its printer, what it needs. ConflictError JOB_NOT_QUEUED."""
         job = await self.job_in_queue(queue_id, principal)
         changed = await self.jobs.change(job.id, changes)
-        self.dispatcher.wake()
+        self.changed()
         return changed
 
     async def hold(self, queue_id: int, principal: Principal, reason: str | None) -> JobRecord:
@@ -167,28 +175,28 @@ class PrintingService:
     async def release(self, queue_id: int, principal: Principal) -> JobRecord:
         """Let a held job be printed. ConflictError JOB_NOT_QUEUED."""
         released = await self.jobs.unhold((await self.job_in_queue(queue_id, principal)).id)
-        self.dispatcher.wake()
+        self.changed()
         return released
 
     async def pause_queue(self, *, paused: bool) -> None:
         """Stop or go on with giving jobs to printers that take them by themselves."""
         await self.jobs.set_paused(paused)
-        self.dispatcher.wake()
+        self.changed()
 
     async def set_auto_start(self, printer: str, auto_start: bool | None) -> None:
         """Whether a printer takes jobs by itself; None: as configured."""
         await self.floor.set_auto_start(self.lane(printer).name, auto_start)
-        self.dispatcher.wake()
+        self.changed()
 
     async def load_material(self, printer: str, material: str | None, color: str | None, grams: float | None) -> None:
         """Which spool a printer has."""
         await self.floor.load(self.lane(printer).name, material, color, grams)
-        self.dispatcher.wake()
+        self.changed()
 
     async def clear_bed(self, printer: str, principal: Principal) -> PrinterRecord:
         """The caller says that a printer's bed is clear."""
         record = await self.floor.clear_bed(self.lane(printer).name, principal.id)
-        self.dispatcher.wake()
+        self.changed()
         return record
 
     async def position(self, job: JobRecord) -> int:

@@ -234,16 +234,15 @@ class MaterialView(msgspec.Struct, kw_only=True):
 
 
 class PrinterView(msgspec.Struct, kw_only=True, rename="camel"):
-    """One printer. `status` and `text`: what it was last seen doing, `age` seconds ago (-1: never); `job`: the number
-    of the job that it has, where the caller may see it; `auto_start`: whether it takes jobs by itself;
-    `used_seconds`: spent printing."""
+    """One printer. `status` and `text`: what it was last seen doing, at `observedAt` (Unix time), `age` seconds ago
+    (-1: never); `job`: the number of the job that it has, where the caller may see it; `auto_start`: whether it takes
+    jobs by itself; `used_seconds`: spent printing."""
 
     name: str
     driver: str
-    default: bool
     status: str
     text: str
-    age: float
+    observed_at: float
     error: str | None
     temperature: dict[str, Temperature]
     job: int | None
@@ -260,6 +259,8 @@ class PrinterView(msgspec.Struct, kw_only=True, rename="camel"):
     bed: BedView
     material: MaterialView
     used_seconds: int
+    default: bool | msgspec.UnsetType = msgspec.UNSET
+    age: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class PrinterList(msgspec.Struct, kw_only=True):
@@ -272,3 +273,12 @@ class PrinterChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`PATCH /printers/{printer}`. `auto_start`: null is as configured."""
 
     auto_start: bool | None = msgspec.field(name="autoStart")
+
+
+class EventsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`GET /events`. `topics`: of `printers`, `jobs`, `queue`, and `printers`: by name, are lists with commas;
+    `project`: jobs of this one alone, by its UUID or external id."""
+
+    topics: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    printers: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
+    project: Annotated[str, msgspec.Meta(max_length=255)] | None = None

@@ -120,18 +120,22 @@ def queue_view(
     )
 
 
-def printer_view(station: Station, record: PrinterRecord, job: JobRecord | None, *, is_default: bool) -> PrinterView:
-    """One of `GET /printers`. `job`: what it prints, where the caller may know."""
+def printer_view(
+    station: Station, record: PrinterRecord, job: JobRecord | None, *, is_default: bool | None
+) -> PrinterView:
+    """One of `GET /printers`. `job`: what it prints, where the caller may know. Without `is_default` it is for whoever
+    listens: nothing in it changes by itself."""
     lane, profile = station.lane, station.profile
     state = lane.supervisor.state
     seconds = age(state)
     return PrinterView(
         name=lane.name,
         driver=station.driver,
-        default=is_default,
+        default=msgspec.UNSET if is_default is None else is_default,
         status=state.status,
         text=state.text,
-        age=NEVER_SEEN if seconds == float("inf") else round(seconds, 3),
+        observed_at=round(state.observed_at, 3),
+        age=msgspec.UNSET if is_default is None else NEVER_SEEN if seconds == float("inf") else round(seconds, 3),
         error=state.error,
         temperature=state.temperature,
         job=None if job is None else job.fluxprint_queue_id,

@@ -28,7 +28,10 @@ NOTE = """
         updated_at = excluded.updated_at;
 """
 COUNTER = "queue_paused"
-INDEX = "idx_print_jobs_batch"
+INDEXES = {
+    "idx_print_jobs_batch": "ON print_jobs (batch_id) WHERE batch_id IS NOT NULL",
+    "idx_print_jobs_updated": "ON print_jobs (updated_at)",
+}
 
 
 async def create() -> None:
@@ -44,7 +47,8 @@ async def create() -> None:
             f"CREATE TRIGGER {TRIGGER} AFTER UPDATE OF status ON print_jobs FOR EACH ROW WHEN ({ENDED})"
             f" EXECUTE FUNCTION {FUNCTION}()"
         )
-    await run(f"CREATE INDEX {INDEX} ON print_jobs (batch_id) WHERE batch_id IS NOT NULL")
+    for name, definition in INDEXES.items():
+        await run(f"CREATE INDEX {name} {definition}")
     await run(f"INSERT INTO print_job_counters (name, value) VALUES ('{COUNTER}', 0)")
 
 
@@ -52,7 +56,8 @@ async def drop() -> None:
     engine = engine_finder()
     run = engine.run_ddl
     await run(f"DELETE FROM print_job_counters WHERE name = '{COUNTER}'")
-    await run(f"DROP INDEX {INDEX}")
+    for name in INDEXES:
+        await run(f"DROP INDEX {name}")
     if engine.engine_type == "sqlite":
         await run(f"DROP TRIGGER {TRIGGER}")
     else:

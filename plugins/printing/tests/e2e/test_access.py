@@ -67,6 +67,7 @@ NEEDED = {
     "GET /queue/{}/waiting": LOOK,
     "POST /queue/pause": RULE,
     "POST /queue/resume": RULE,
+    "GET /events": LOOK,
     "GET /printers": LOOK,
     "GET /printers/{}": WATCH,
     "PATCH /printers/{}": COMMAND,
