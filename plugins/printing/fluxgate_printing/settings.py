@@ -60,7 +60,22 @@ class OctoPrintSettings(
     groups: tuple[str, ...] = ()
 
 
-PrinterSettings = OctoPrintSettings | VirtualPrinterSettings
+class MoonrakerSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="moonraker", tag_field="driver"
+):
+    """A Moonraker server, and the Klipper printer behind it. `url`: Moonraker's own (port 7125), or the web page's that
+    leads to it; `api_key`: if it doesn't trust the gateway's address; `camera_url`: its MJPEG stream (default: the
+    first camera that Moonraker lists); `poll_interval` in seconds; `groups`: of printers, for grants."""
+
+    url: str | None = None
+    api_key: str | None = None
+    camera_url: str | None = None
+    timeout: Seconds = 10.0
+    poll_interval: Seconds = 1.0
+    groups: tuple[str, ...] = ()
+
+
+PrinterSettings = OctoPrintSettings | MoonrakerSettings | VirtualPrinterSettings
 
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
