@@ -33,7 +33,7 @@ from fluxgate_printing.queue.matching import PrinterProfile
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.service import PrintingService
-from fluxgate_printing.settings import OctoPrintSettings, PrinterSettings, PrintingSettings, VirtualPrinterSettings
+from fluxgate_printing.settings import PrinterSettings, PrintingSettings, VirtualPrinterSettings
 from fluxgate_printing.shelf import Shelf
 from fluxgate_printing.test_picture import TestPicture
 
@@ -326,7 +326,7 @@ def _profile(name: str, settings: PrinterSettings) -> PrinterProfile:
 
 
 def _poll_interval(settings: PrinterSettings) -> float:
-    return settings.poll_interval if isinstance(settings, OctoPrintSettings) else VIRTUAL_POLL
+    return VIRTUAL_POLL if isinstance(settings, VirtualPrinterSettings) else settings.poll_interval
 
 
 def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor, *, names: bool) -> Camera:

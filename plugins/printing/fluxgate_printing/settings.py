@@ -73,7 +73,18 @@ class OctoPrintSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="octo
     poll_interval: Seconds = 1.0
 
 
-PrinterSettings = OctoPrintSettings | VirtualPrinterSettings
+class MoonrakerSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="moonraker"):
+    """A Moonraker server, and the Klipper printer behind it. `url`: Moonraker's own (port 7125), or the web page's that
+    leads to it; `api_key`: if it doesn't trust the gateway's address; `camera_url`: default is the first camera that
+    Moonraker lists; `poll_interval` in seconds."""
+
+    url: str | None = None
+    api_key: str | None = None
+    timeout: Seconds = 10.0
+    poll_interval: Seconds = 1.0
+
+
+PrinterSettings = OctoPrintSettings | MoonrakerSettings | VirtualPrinterSettings
 
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
