@@ -10,19 +10,24 @@ from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, RouteDoc, StreamRoute
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, WATCH, Access
-from fluxgate_printing.api import docs, files, jobs, printer, queue, reads
+from fluxgate_printing.api import docs, files, jobs, printer, projects, queue, quick, reads
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
+from fluxgate_printing.costs import Costs
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.store import FileStore
+from fluxgate_printing.ledger import JobLedger
 from fluxgate_printing.printers.base import PrinterDriver
 from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.bringing import Content
+from fluxgate_printing.queue.history import JobHistory
 from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.queue.statistics import ProjectStatistics
+from fluxgate_printing.retention import Retention
 from fluxgate_printing.service import PrintingService
 from fluxgate_printing.settings import OctoPrintSettings, PrinterSettings, PrintingSettings, VirtualPrinterSettings
 from fluxgate_printing.shelf import Shelf
@@ -44,6 +49,15 @@ HANDLERS = (
     jobs.history,
     jobs.one,
     jobs.change_status,
+    jobs.sync,
+    jobs.link,
+    projects.stats,
+    projects.detailed,
+    projects.files,
+    projects.link,
+    projects.unlink,
+    quick.estimate,
+    quick.quick_print,
 )
 VIRTUAL_POLL = 0.5
 
@@ -142,7 +156,8 @@ class NativeBackend:
         """Start store, printers and queue; stop them in reverse order. Printers go on printing."""
         if context.database is None:
             raise PluginError("the printing plugin needs its database")
-        repository = JobRepository(context.database)
+        costs = Costs(self._settings.costs)
+        repository = JobRepository(context.database, density=costs.density)
         catalog = FileRepository(context.database)
         store = FileStore(context.data_dir / "files")
         shelf = Shelf(catalog, store)
@@ -161,14 +176,25 @@ class NativeBackend:
                 stack.push_async_callback(camera.aclose)
                 lanes[name] = lane
                 cameras[name] = camera
+            ledger = JobLedger(
+                jobs=repository,
+                history=JobHistory(context.database),
+                statistics=ProjectStatistics(context.database),
+                files=catalog,
+                callers=Callers(self.access, ProjectRepository(context.database)),
+                costs=costs,
+                settled=self._settled,
+            )
             self._service = PrintingService(
                 lanes=lanes,
                 cameras=cameras,
                 default=self._default,
-                jobs=repository,
-                callers=Callers(self.access, ProjectRepository(context.database)),
+                ledger=ledger,
                 shelf=shelf,
                 files=self._settings.files,
+            )
+            await stack.enter_async_context(
+                Retention(context.database, repository, self._settings.retention_days).running()
             )
             for lane in lanes.values():
                 await lane.start()
@@ -177,6 +203,9 @@ class NativeBackend:
                 yield
             finally:
                 self._service = None
+
+    async def _settled(self, job: JobRecord) -> None:
+        await self.service.settled(job)
 
     def _read(self, path: str, read: reads.Read, summary: str, doc: RouteDoc) -> StreamRoute:
         return StreamRoute(
