@@ -23,7 +23,6 @@ __all__ = [
     "ESTIMATE",
     "FILES",
     "FILE_LINK",
-    "FILE_UNLINK",
     "JOB",
     "JOB_LINK",
     "JOB_SYNC",
@@ -186,7 +185,6 @@ STATUS_CHANGE = RouteDoc(request=Body(example={"status": "failed", "error_messag
 JOB_SYNC = RouteDoc(request=Body(example={"status": "printing", "progress": 37.5}))
 JOB_LINK = RouteDoc(request=Body(example={"project_id": "clx8f2k0d0000"}))
 FILE_LINK = RouteDoc(request=Body(example={"project_id": "clx8f2k0d0000"}))
-FILE_UNLINK = RouteDoc(request=Body(type=job_schemas.FileLink, example={"project_id": "clx8f2k0d0000"}))
 _ESTIMATE = job_schemas.Estimate(
     time_hours=1,
     time_minutes=36,

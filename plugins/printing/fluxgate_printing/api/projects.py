@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, delete, get, post
+from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from fluxgate.errors import BadRequestError
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
@@ -119,21 +118,17 @@ async def link(
     summary="Unlink a file from a project",
     policy=OPERATE,
     action="printing.file.unlink",
-    doc=docs.FILE_UNLINK,
+    doc=docs.FILE_LINK,
 )
 async def unlink(
     name: FromPath[str],
-    request: Request[Any, Any, Any],
+    data: JSONBody[FileLink],
     service: NamedDependency[PrintingService],
     audit: NamedDependency[AuditNotes],
     principal: NamedDependency[Principal],
 ) -> FileLinked:
     """Again does no harm; 409 for a file of another project. The file stays."""
-    try:
-        wanted = msgspec.json.decode(await request.body(), type=FileLink)
-    except msgspec.DecodeError as error:
-        raise BadRequestError(str(error), code="INVALID_REQUEST", field="body") from None
-    file, project, changed = await service.link_file(name, principal, wanted.project_id, linked=False)
+    file, project, changed = await service.link_file(name, principal, data.project_id, linked=False)
     audit.note(target=f"file:{file.name}", project=str(project))
     return FileLinked(
         filename=file.name,
