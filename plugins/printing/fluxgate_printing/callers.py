@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 from uuid import UUID
 
@@ -69,6 +70,10 @@ class Callers:
                 "You may look at this project and not print for it.", code="PROJECT_FORBIDDEN", field="project_id"
             )
         return found
+
+    async def titles(self, projects: Iterable[UUID], principal: Principal) -> dict[UUID, str]:
+        """What projects are called, of those only that the caller has to do with."""
+        return await self._projects.titles(projects, None if self.is_admin(principal) else principal.id)
 
     async def printed_for(self, file: FileRecord, project_id: UUID | None, principal: Principal) -> UUID | None:
         """The project that a print of this file is for: `project_id`, for which the caller may print, or else the

@@ -13,12 +13,27 @@ from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, Policy, StreamRoute
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, PRINTER, VIEW, WATCH, WATCH_ONE, Access
-from fluxgate_printing.api import control, docs, events, files, jobs, printer, printers, queue, queue_control, reads
+from fluxgate_printing.api import (
+    control,
+    docs,
+    events,
+    files,
+    jobs,
+    printer,
+    printers,
+    projects,
+    queue,
+    queue_control,
+    quick,
+    reads,
+)
 from fluxgate_printing.api.views import printer_view
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
+from fluxgate_printing.costs import Costs
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.store import FileStore
+from fluxgate_printing.ledger import JobLedger
 from fluxgate_printing.live import Live
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.base import PrinterDriver
@@ -29,10 +44,13 @@ from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.bringing import Content
 from fluxgate_printing.queue.dispatch import Dispatcher, Station
 from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
+from fluxgate_printing.queue.history import JobHistory
 from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.matching import PrinterProfile
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.queue.statistics import ProjectStatistics
+from fluxgate_printing.retention import Retention
 from fluxgate_printing.service import PrintingService
 from fluxgate_printing.settings import PrinterSettings, PrintingSettings, VirtualPrinterSettings
 from fluxgate_printing.shelf import Shelf
@@ -74,6 +92,15 @@ HANDLERS = (
     jobs.history,
     jobs.one,
     jobs.change_status,
+    jobs.sync,
+    jobs.link,
+    projects.stats,
+    projects.detailed,
+    projects.files,
+    projects.link,
+    projects.unlink,
+    quick.estimate,
+    quick.quick_print,
 )
 VIRTUAL_POLL = 0.5
 
@@ -172,7 +199,8 @@ class NativeBackend:
         """Start store, printers and queue; stop them in reverse order. Printers go on printing."""
         if context.database is None:
             raise PluginError("the printing plugin needs its database")
-        repository = JobRepository(context.database)
+        costs = Costs(self._settings.costs)
+        repository = JobRepository(context.database, density=costs.density)
         catalog = FileRepository(context.database)
         store = FileStore(context.data_dir / "files")
         shelf = Shelf(catalog, store)
@@ -204,17 +232,28 @@ class NativeBackend:
                     lane, _profile(name, settings), _bounds(settings), _kind(settings), self._starts(settings)
                 )
                 cameras[name] = camera
+            ledger = JobLedger(
+                jobs=repository,
+                history=JobHistory(context.database),
+                statistics=ProjectStatistics(context.database),
+                files=catalog,
+                callers=Callers(self.access, ProjectRepository(context.database)),
+                costs=costs,
+                settled=self._settled,
+            )
             self._service = PrintingService(
                 stations=stations,
                 cameras=cameras,
                 default=self._default,
-                jobs=repository,
                 floor=floor,
                 dispatcher=dispatcher,
                 live=live,
-                callers=Callers(self.access, ProjectRepository(context.database)),
+                ledger=ledger,
                 shelf=shelf,
                 files=self._settings.files,
+            )
+            await stack.enter_async_context(
+                Retention(context.database, repository, self._settings.retention_days).running()
             )
             for station in stations.values():
                 await station.lane.start()
@@ -228,6 +267,9 @@ class NativeBackend:
                 yield
             finally:
                 self._service = None
+
+    async def _settled(self, job: JobRecord) -> None:
+        await self.service.settled(job)
 
     def _starts(self, settings: PrinterSettings) -> bool:
         return self._settings.auto_start if settings.auto_start is None else settings.auto_start

@@ -14,9 +14,11 @@ from fluxgate.plugin import CheckResult, Principal
 from fluxgate.types import Receive, Scope
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
+from fluxgate_printing.estimate import Forecast, correction, forecast
 from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.files.names import check_name
 from fluxgate_printing.files.upload import UploadResult, receive_upload
+from fluxgate_printing.ledger import JobLedger
 from fluxgate_printing.live import Live
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.supervisor import Supervisor
@@ -26,9 +28,9 @@ from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.matching import unfit
 from fluxgate_printing.queue.records import JobRecord, NewJob
 from fluxgate_printing.queue.repository import JobRepository
-from fluxgate_printing.queue.states import FINAL
 from fluxgate_printing.settings import FileSettings
 from fluxgate_printing.shelf import Shelf
+from fluxgate_printing.usage import material_of, planned_grams, planned_seconds
 
 T = TypeVar("T")
 
@@ -42,22 +44,22 @@ class PrintingService:
         stations: dict[str, Station],
         cameras: dict[str, Camera],
         default: str,
-        jobs: JobRepository,
         floor: PrinterFloor,
         dispatcher: Dispatcher,
         live: Live,
-        callers: Callers,
+        ledger: JobLedger,
         shelf: Shelf,
         files: FileSettings,
     ) -> None:
         self.stations = stations
         self.cameras = cameras
         self.default = default
-        self.jobs = jobs
         self.floor = floor
         self.dispatcher = dispatcher
         self.live = live
-        self.callers = callers
+        self.ledger = ledger
+        self.jobs: JobRepository = ledger.jobs
+        self.callers: Callers = ledger.callers
         self.shelf = shelf
         self.file_settings = files
 
@@ -152,6 +154,7 @@ class PrintingService:
             project_id=project_id,
             created_by=principal.id,
             estimated_time=round(estimated) if isinstance(estimated, int | float) else None,
+            material_type=material_of(file.analysis),
             idempotency_key=self.callers.key(principal, idempotency_key),
             allowed_printers=self.callers.access.printers(principal, "operator"),
         )
@@ -232,17 +235,12 @@ class PrintingService:
             await self.shelf.job_ended(file_id)
         return gone
 
-    async def change_status(
-        self, job_id: UUID, principal: Principal, status: str, progress: float | None, error_message: str | None
-    ) -> JobRecord:
-        """Settle a job by hand; the state machine decides what is allowed (409)."""
-        await self.jobs.get(job_id, self.callers.changes(principal))
-        job = await self.jobs.update_status(job_id, status, progress=progress, error_message=error_message)
-        if status in FINAL:
-            if job.printer_name in self.lanes:
-                self.lanes[job.printer_name].let_go(job_id)
-            await self.shelf.job_ended(job.file_id)
-        return job
+    async def settled(self, job: JobRecord) -> None:
+        """Somebody settled a job in the database: its printer has it no more, and nothing needs its file."""
+        if job.printer_name in self.lanes:
+            self.lanes[job.printer_name].let_go(job.id)
+        await self.shelf.job_ended(job.file_id)
+        self.changed()
 
     async def command(self, principal: Principal, printer: str | None = None, *, stopping: bool = False) -> PrinterLane:
         """A printer's lane, to be commanded. ForbiddenError JOB_FORBIDDEN if what it prints is somebody
@@ -267,6 +265,40 @@ class PrintingService:
         """A file that the caller may see; NotFoundError FILE_NOT_FOUND."""
         checked = check_name(name, self.file_settings.extensions, field="filename")
         return await self.shelf.find(checked, self.callers.sees(principal))
+
+    async def project_files(self, project: UUID, principal: Principal) -> list[FileRecord]:
+        """A project's files that the caller may see, latest first."""
+        return await self.shelf.of_project(project, self.callers.sees(principal))
+
+    async def link_file(
+        self, name: str, principal: Principal, project: str, *, linked: bool
+    ) -> tuple[FileRecord, UUID, bool]:
+        """Make a file a project's for which the caller may print, or take it away from there; the file, the project,
+        and whether that changed anything. ForbiddenError FILE_FORBIDDEN for a file that the caller may only look at,
+        ConflictError FILE_LINKED_ELSEWHERE."""
+        checked = check_name(name, self.file_settings.extensions, field="name")
+        await self.shelf.find(checked, self.callers.sees(principal))
+        found = await self.ledger.project(project, principal, to_print=True)
+        if not await self.shelf.has(checked, self.callers.changes(principal)):
+            raise ForbiddenError("You may look at this file and not change it.", code="FILE_FORBIDDEN", field="name")
+        change = self.shelf.link if linked else self.shelf.unlink
+        file, changed = await change(checked, found)
+        return file, found, changed
+
+    async def forecast(
+        self, file: FileRecord, printer: str, material: str | None, copies: int
+    ) -> tuple[Forecast, str | None]:
+        """What so many copies of a file will take on a printer, and of which material: `material`, or else what the
+        file says."""
+        kind = material or material_of(file.analysis)
+        taken = forecast(
+            size=file.size,
+            seconds=planned_seconds(file.analysis),
+            grams=planned_grams(file.analysis, density=self.ledger.costs.density, material=kind),
+            copies=copies,
+            history=correction(await self.ledger.past.times(printer)),
+        )
+        return taken, kind
 
     async def upload(
         self, scope: Scope, receive: Receive, read: Callable[[dict[str, str]], Awaitable[tuple[T, UUID | None]]]

@@ -129,6 +129,22 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     grants: tuple[GrantSettings, ...] = ()
 
 
+PRICES = {"PLA": 25.0, "PETG": 25.0, "ABS": 25.0, "TPU": 40.0, "NYLON": 60.0}
+PricePerKg = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+class CostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What prints cost, in `currency` (ISO 4217). `materials`: the price of a kg by type, in any case of letters;
+    `default_material`: of a kg of any other type; `machine_per_hour`: of an hour of printing; `density`: of a material
+    that isn't known, in g/cm³."""
+
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")] = "EUR"
+    materials: dict[str, PricePerKg] = msgspec.field(default_factory=lambda: dict(PRICES))
+    default_material: PricePerKg = 25.0
+    machine_per_hour: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
+    density: Annotated[float, msgspec.Meta(gt=0, le=25)] = 1.24
+
+
 class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The printing plugin.
 
@@ -139,6 +155,7 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     `default_printer`: the one the eight routes speak of; by default the first.
     `auto_start`: printers take the next job that fits by itself. `bed_gate`: after a print a printer takes no job until
     somebody says that its bed is clear; to be switched off only for printers that clear their beds themselves.
+    `retention_days`: how long jobs that ended are kept; 0: for ever.
     """
 
     backend: Literal["auto", "native", "fluxprint"] = "auto"
@@ -150,6 +167,8 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     bed_gate: bool = True
     files: FileSettings = FileSettings()
     access: AccessSettings = AccessSettings()
+    costs: CostSettings = CostSettings()
+    retention_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 90
 
     def __post_init__(self) -> None:
         if self.uses_fluxprint and self.access.visibility == "own":

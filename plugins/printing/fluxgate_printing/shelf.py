@@ -66,6 +66,22 @@ class Shelf:
             raise NotFoundError(f"There is no file {name!r}.", code="FILE_NOT_FOUND", field="filename")
         return file
 
+    async def has(self, name: str, sight: Sight) -> bool:
+        """Whether there is such a file within `sight`."""
+        return await self._catalog.get_by_name(name, sight) is not None
+
+    async def of_project(self, project_id: UUID, sight: Sight) -> list[FileRecord]:
+        """A project's present files within `sight`, latest first."""
+        return await self._catalog.of_project(project_id, sight)
+
+    async def link(self, name: str, project_id: UUID) -> tuple[FileRecord, bool]:
+        """See `FileRepository.link`."""
+        return await self._catalog.link(name, project_id)
+
+    async def unlink(self, name: str, project_id: UUID) -> tuple[FileRecord, bool]:
+        """See `FileRepository.unlink`."""
+        return await self._catalog.unlink(name, project_id)
+
     async def put(
         self, files: Iterable[UploadedFile], sight: Sight, *, by: str | None, project_id: UUID | None = None
     ) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fluxgate.plugin import Body, RouteDoc
-from fluxgate_printing.api import schemas
+from fluxgate_printing.api import job_schemas, schemas
 from fluxgate_printing.models import (
     FilamentUse,
     JobFile,
@@ -20,12 +20,17 @@ from fluxgate_printing.models import (
 )
 
 __all__ = [
+    "ESTIMATE",
     "FILES",
+    "FILE_LINK",
     "JOB",
+    "JOB_LINK",
+    "JOB_SYNC",
     "QUEUE",
     "QUEUE_ADD",
     "QUEUE_REORDER",
     "QUEUE_START",
+    "QUICK",
     "SNAPSHOT",
     "STATUS",
     "STATUS_CHANGE",
@@ -187,3 +192,40 @@ SNAPSHOT = RouteDoc(
     alternatives=(Body(media_type="text/plain", schema={"type": "string", "contentEncoding": "base64"}),),
 )
 STATUS_CHANGE = RouteDoc(request=Body(example={"status": "failed", "error_message": "The first layer came off."}))
+JOB_SYNC = RouteDoc(request=Body(example={"status": "printing", "progress": 37.5}))
+JOB_LINK = RouteDoc(request=Body(example={"project_id": "clx8f2k0d0000"}))
+FILE_LINK = RouteDoc(request=Body(example={"project_id": "clx8f2k0d0000"}))
+_ESTIMATE = job_schemas.Estimate(
+    time_hours=1,
+    time_minutes=36,
+    time_seconds=5760,
+    range=job_schemas.TimeRange(low=5200, high=6480),
+    material="PLA",
+    material_grams=12.6,
+    material_cost=0.32,
+    machine_cost=0.8,
+    total_cost=1.12,
+    currency="EUR",
+    confidence="high",
+    basis="The slicer's time, corrected by 8 print(s) of this printer.",
+    sliced_seconds=5400,
+    correction=1.0667,
+    corrected_by=8,
+    printer="mk4",
+)
+ESTIMATE = RouteDoc(
+    request=Body(example={"filename": "bracket.gcode", "material": "PLA", "quality": "standard", "copies": 1}),
+    response=Body(example=_ESTIMATE),
+)
+QUICK = RouteDoc(
+    request=Body(
+        example={
+            "filename": "bracket.gcode",
+            "projectId": "clx8f2k0d0000",
+            "config": {"material": "PLA", "quality": "standard", "copies": 1, "supports": False, "infill": 20},
+        }
+    ),
+    response=Body(
+        example=job_schemas.QuickPrinted(job_id=_JOB_ID, queue_id=12, started=False, waiting=None, estimate=_ESTIMATE)
+    ),
+)

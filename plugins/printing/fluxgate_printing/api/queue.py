@@ -61,7 +61,7 @@ async def add(
         new,
         priority=data.priority,
         print_settings=data.print_settings,
-        material_type=data.material_type,
+        material_type=data.material_type or new.material_type,
         material_color=data.material_color,
         notes=data.notes,
         copies=data.copies,

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from fluxgate.db import Database, Row
-from fluxgate.errors import ConflictError
+from fluxgate.errors import ConflictError, NotFoundError
 from fluxgate_printing.sight import EVERYTHING, Sight
 
 __all__ = ["FileRecord", "FileRepository"]
@@ -118,6 +118,13 @@ class FileRepository:
         if taken and await self.get_by_name(name, sight) is None:
             raise ConflictError(f"{name}: another file has this name.", code="FILE_NAME_TAKEN", field="files")
 
+    async def of_project(self, project_id: UUID, sight: Sight = EVERYTHING) -> list[FileRecord]:
+        """The present versions that are a project's, latest first."""
+        seen, arguments = sight.files()
+        sql = f"SELECT * FROM files WHERE project_id = {{}} AND deleted_at IS NULL AND {seen}"  # noqa: S608 - constants
+        rows = await self._database.fetch(sql + " ORDER BY created_at DESC, id", project_id, *arguments)
+        return [_record(row) for row in rows]
+
     async def list(self, sight: Sight = EVERYTHING) -> list[FileRecord]:
         """The present versions, latest first."""
         seen, arguments = sight.files()
@@ -152,6 +159,36 @@ class FileRepository:
                 )
             await self._retire(current)
             return current
+
+    async def link(self, name: str, project_id: UUID) -> tuple[FileRecord, bool]:
+        """Make the file a project's. The bool: whether it wasn't that before.
+
+        Raises:
+            NotFoundError: FILE_NOT_FOUND. ConflictError: FILE_LINKED_ELSEWHERE: it is another project's.
+        """
+        async with self._database.transaction():
+            current = await self._linkable(name, project_id)
+            return await self._belonging(current, project_id), current.project_id is None
+
+    async def unlink(self, name: str, project_id: UUID) -> tuple[FileRecord, bool]:
+        """Make the file no project's. The bool: whether it was this one's. Raises as `link`."""
+        async with self._database.transaction():
+            current = await self._linkable(name, project_id)
+            if current.project_id is None:
+                return current, False
+            rows = await self._database.fetch(
+                "UPDATE files SET project_id = NULL WHERE id = {} RETURNING *", current.id
+            )
+            return _record(rows[0]), True
+
+    async def _linkable(self, name: str, project_id: UUID) -> FileRecord:
+        """The file, locked, if no other project has it. Which project that is, is nobody's business here."""
+        current = await self._locked(name)
+        if current is None:
+            raise NotFoundError(f"There is no file {name!r}.", code="FILE_NOT_FOUND", field="name")
+        if current.project_id not in {None, project_id}:
+            raise ConflictError(f"{name} belongs to another project.", code="FILE_LINKED_ELSEWHERE", field="project_id")
+        return current
 
     async def is_needed(self, sha256: str) -> bool:
         """Whether this content must stay in the store: a file has it, or a queued or printing job was queued with

@@ -195,6 +195,27 @@ class JobRepository(JobMover):
                 order.append(job)
             return order
 
+    async def link(self, job_id: UUID, project_id: UUID, file_id: UUID | None = None) -> JobRecord:
+        """Make a job a project's, and of a file if it has none. Again the same does no harm.
+
+        Raises:
+            NotFoundError: JOB_NOT_FOUND, FILE_NOT_FOUND. ConflictError: JOB_LINKED_ELSEWHERE: it is another project's;
+            FILE_LINKED_ELSEWHERE: the file is; JOB_HAS_FILE: it is of another file.
+        """
+        async with self._database.transaction():
+            job = await self._lock(job_id)
+            if job.project_id not in {None, project_id}:
+                raise ConflictError(
+                    "This job belongs to another project.", code="JOB_LINKED_ELSEWHERE", field="project_id"
+                )
+            changes: dict[str, object] = {"project_id": project_id}
+            if file_id is not None and file_id != job.file_id:
+                if job.file_id is not None:
+                    raise ConflictError("This job is of another file.", code="JOB_HAS_FILE", field="file_id")
+                await self._check_file(file_id)
+                changes["file_id"] = file_id
+            return await self._write(job, changes)
+
     async def cleanup(self, days: int = RETENTION_DAYS) -> int:
         """Delete the jobs that ended more than `days` days ago; how many. The same as the SQL function."""
         if days < 0:

@@ -33,6 +33,7 @@ from tests.support.printing_gateway import PrintingGateway, problem
 
 pytestmark = pytest.mark.xdist_group("printing-access")
 
+VICTIMS = "victims-project"
 LOOK, WATCH, OPERATE, COMMAND, RULE = "look", "watch", "operate", "command", "rule"
 MAY: dict[str, set[str]] = {
     "nobody": set(),
@@ -92,8 +93,18 @@ NEEDED = {
     "DELETE /files/{}": OPERATE,
     "GET /jobs/active": LOOK,
     "GET /jobs/history": LOOK,
+    "GET /jobs/history/filter": LOOK,
     "GET /jobs/{}": LOOK,
     "PATCH /jobs/{}/status": OPERATE,
+    "POST /jobs/sync/{}": OPERATE,
+    "POST /jobs/{}/link": OPERATE,
+    "GET /projects/{}/files": LOOK,
+    "GET /projects/{}/stats": LOOK,
+    "GET /projects/{}/stats/detailed": LOOK,
+    "POST /files/{}/link": OPERATE,
+    "DELETE /files/{}/link": OPERATE,
+    "POST /quick-print": OPERATE,
+    "POST /estimate": LOOK,
 }
 FLUXPRINTS = {"GET /status", "GET /job", "GET /temperature"}
 """Looked at without a printer's name there: FluxPrint says which printer it is."""
@@ -117,6 +128,7 @@ def ask(gateway: PrintingGateway, caller: str, method: str, path: str) -> int:
         "{id}": "99",
         "{name}": "no.gcode",
         "{printer}": "first",
+        "{project_id}": "no-project",
     }
     for name, text in values.items():
         path = path.replace(name, text)
@@ -237,16 +249,34 @@ def test_no_route_shows_or_changes_what_is_anothers(site: Site, ledger: Ledger) 
     """Every route there is, with the names and numbers of somebody else's things."""
     otto = site.with_("otto")
     assert upload(otto, "victim.gcode").status_code == 201
-    job = otto.post("/queue", json={"filename": "victim.gcode", "projectTitle": "victim"}).json()
+    execute(
+        site.gateway,
+        "INSERT INTO projects (id, external_id, title, owner, created_at) VALUES"
+        f" ('44444444-4444-4444-4444-444444444444', '{VICTIMS}', 'the victim', 'otto', '2026-01-01T00:00:00+00:00')",
+    )
+    wanted = {"filename": "victim.gcode", "project_id": VICTIMS}
+    job = otto.post("/queue", json=wanted).json()
     number, identity = job["queue_id"], job["job_id"]
     before = otto.get(f"/jobs/{identity}").json()
-    values = {"{job_id}": identity, "{queue_id}": str(number), "{id}": str(number), "{name}": "victim.gcode"}
+    values = {
+        "{job_id}": identity,
+        "{queue_id}": str(number),
+        "{id}": str(number),
+        "{name}": "victim.gcode",
+        "{project_id}": VICTIMS,
+    }
     bodies: dict[str, list[dict[str, Any]]] = {
         "POST /queue": [{"json": {"filename": "victim.gcode", "print": start}} for start in (False, True)],
         "PUT /queue/reorder": [{"json": {"items": [{"id": number, "position": 9}]}}],
         "POST /queue/reorder": [{"json": {"items": [{"id": number, "position": 9}]}}],
         "PATCH /jobs/{job_id}/status": [{"json": {"status": to}} for to in ("canceled", "completed", "failed")],
         "POST /files/upload": [{"files": {"files": ("victim.gcode", SHORT + b";evil\n")}}],
+        "POST /jobs/sync/{queue_id}": [{"json": {"status": to}} for to in ("canceled", "printing", "failed")],
+        "POST /jobs/{job_id}/link": [{"json": {"project_id": VICTIMS}}],
+        "POST /files/{name}/link": [{"json": {"project_id": VICTIMS}}],
+        "DELETE /files/{name}/link": [{"json": {"project_id": VICTIMS}}],
+        "POST /quick-print": [{"json": wanted}, {"json": {"filename": "victim.gcode"}}],
+        "POST /estimate": [{"json": {"filename": "victim.gcode"}}],
     }
     for method, template in operations(site.gateway):
         path = template
