@@ -9,11 +9,12 @@ from pathlib import Path
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, RouteDoc, StreamRoute
 from fluxgate.types import Receive, Scope, Send
-from fluxgate_printing.access import OPERATE, WATCH, Access
-from fluxgate_printing.api import docs, files, jobs, printer, queue, reads
+from fluxgate_printing.access import OPERATE, VIEW, WATCH, Access
+from fluxgate_printing.api import contents, docs, files, jobs, printer, queue, reads
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.files.catalog import FileRepository
+from fluxgate_printing.files.room import Room
 from fluxgate_printing.files.store import FileStore
 from fluxgate_printing.printers.base import PrinterDriver
 from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
@@ -39,6 +40,7 @@ HANDLERS = (
     queue.reorder,
     queue.start,
     files.show,
+    files.one,
     files.remove,
     jobs.active,
     jobs.history,
@@ -99,6 +101,24 @@ class NativeBackend:
                 name="file_upload",
                 action="printing.file.upload",
                 summary="Upload G-code files, as multipart/form-data",
+            ),
+            StreamRoute(
+                path="/files/{name}/download",
+                app=self._download,
+                doc=docs.DOWNLOAD,
+                policy=self.access.policy(VIEW),
+                rate="read",
+                name="file_download",
+                summary="A file's content",
+            ),
+            StreamRoute(
+                path="/files/{name}/thumbnail",
+                app=self._thumbnail,
+                doc=docs.THUMBNAIL,
+                policy=self.access.policy(VIEW),
+                rate="read",
+                name="file_thumbnail",
+                summary="A picture of what a file prints",
             ),
         )
 
@@ -168,6 +188,7 @@ class NativeBackend:
                 jobs=repository,
                 callers=Callers(self.access, ProjectRepository(context.database)),
                 shelf=shelf,
+                room=Room(catalog, store, self._settings.files),
                 files=self._settings.files,
             )
             for lane in lanes.values():
@@ -205,6 +226,12 @@ class NativeBackend:
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         await files.Upload(self.service)(scope, receive, send)
+
+    async def _download(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await contents.download(self.service, scope, send)
+
+    async def _thumbnail(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await contents.thumbnail(self.service, scope, send)
 
 
 def _content(catalog: FileRepository, store: FileStore) -> Content:
