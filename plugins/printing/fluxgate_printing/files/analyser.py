@@ -107,4 +107,6 @@ class Analyser:
             return await asyncio.to_thread(analyse, self._store.path(file.sha256))
         except OSError as error:
             log.warning("the content of %s can't be read: %s", file.id, error.strerror)
-            return FileAnalysis(version=VERSION)
+        except Exception:
+            log.exception("what %s says of itself can't be read", file.id)  # nor would it be the next time
+        return FileAnalysis(version=VERSION)

@@ -27,8 +27,8 @@ _FRAMING = 4096
 
 
 class Space(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes: `free` is what the caller may still upload, `total` what the store can have, `used` what it has; `quota`:
-    the caller's own, None without one, of which `mine` are used."""
+    """Bytes: `free` is what the caller may still upload, `total` what the store can have, `used` what it has. `quota`:
+    the caller's own, of which `mine` are used; None and 0 without one."""
 
     free: int
     total: int
@@ -142,12 +142,13 @@ class Room:
         """What there is for this caller now."""
         settings = self._settings
         free, total = await self._store.disk()
-        used, mine = await self._catalog.stored_bytes(), await self._catalog.bytes_of(user)
+        used, mine = await self._catalog.stored_bytes(), 0
         left = [free - settings.min_free_bytes]
         if settings.quota_bytes is not None:
             left.append(settings.quota_bytes - used)
             total = min(total, settings.quota_bytes)
         if settings.user_quota_bytes is not None:
+            mine = await self._catalog.bytes_of(user)
             left.append(settings.user_quota_bytes - mine)
         return Space(free=max(0, min(left)), total=total, used=used, mine=mine, quota=settings.user_quota_bytes)
 
