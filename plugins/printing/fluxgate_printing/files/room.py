@@ -122,7 +122,7 @@ class Room:
         settings, others = self._settings, self._shares - {share}
         free = await self._store.free_bytes() - settings.min_free_bytes
         if share.to_come + sum(other.to_come for other in others) > free:
-            raise _full("There is no room left to store the file.")
+            raise _full(f"There is no room left: uploads leave {settings.min_free_bytes} bytes of the disk free.")
         if settings.quota_bytes is not None:
             used = await self._catalog.stored_bytes() + sum(other.bytes for other in others)
             if used + share.bytes > settings.quota_bytes:

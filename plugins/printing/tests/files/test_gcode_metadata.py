@@ -60,6 +60,13 @@ def test_the_size_of_the_box() -> None:
     assert box.size == (40.0, 40.5, 13.92)
 
 
+@pytest.mark.parametrize(("low", "high"), [("2147480", "-2147480"), ("-2147480", "2147480"), ("5", "4"), ("0", "1e9")])
+def test_a_box_that_cant_be(low: str, high: str) -> None:
+    text = "".join(f";MIN{axis}:{low}\n;MAX{axis}:{high}\n" for axis in "XYZ")
+    found = parse_metadata(text.encode())
+    assert (found.bounding_box, found.height) == (None, None)
+
+
 def test_a_column_comes_back_as_it_went_in() -> None:
     for known in SAYS.values():
         assert FileAnalysis.of(msgspec.json.decode(msgspec.json.encode(known.to_column()))) == known
