@@ -25,6 +25,15 @@ class ProjectRepository:
         )
         return str(rows[0]["role"]) if rows else None
 
+    async def of(self, user: str) -> frozenset[UUID]:
+        """The projects in which a user has any part."""
+        rows = await self._database.fetch(
+            "SELECT id FROM projects WHERE owner = {} UNION SELECT project_id FROM project_members WHERE user_id = {}",
+            user,
+            user,
+        )
+        return frozenset(UUID(str(row["id"])) for row in rows)
+
     async def resolve(self, project: str | UUID) -> UUID | None:
         """The project's UUID, from that or from its `external_id`; None if there is no such project.
 

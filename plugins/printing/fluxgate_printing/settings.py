@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from fluxgate_printing.models import BuildVolume
+
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -34,34 +36,56 @@ class FluxPrintSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     cache_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0
 
 
-class VirtualPrinterSettings(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="virtual", tag_field="driver"
-):
+class AnyPrinterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="driver"):
+    """What every printer has, whatever speaks to it. `camera_url`: its MJPEG stream; `groups`: of printers, for grants
+    and for jobs.
+
+    What it can print, for jobs that say what they need: `model`; `nozzle`: diameter in mm; `materials`: types, such as
+    `PLA`; `build_volume` in mm. What isn't said is no obstacle, but for `model` and `groups`.
+
+    `auto_start`, `bed_gate`: if it is to be otherwise than for all printers."""
+
+    camera_url: str | None = None
+    groups: tuple[str, ...] = ()
+    model: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    nozzle: Annotated[float, msgspec.Meta(gt=0, le=10)] | None = None
+    materials: tuple[str, ...] = ()
+    build_volume: BuildVolume | None = None
+    auto_start: bool | None = None
+    bed_gate: bool | None = None
+
+
+class VirtualPrinterSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="virtual"):
     """A simulated FDM printer. `speed_factor`: simulated seconds per real second; `fail`: what it does wrong, and at
-    what completion (%); `groups`: of printers, for grants."""
+    what completion (%)."""
 
     speed_factor: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 20.0
     fail: Literal["never", "thermal", "disconnect"] = "never"
     fail_at: Annotated[float, msgspec.Meta(ge=0, le=100)] = 50.0
-    camera_url: str | None = None
-    groups: tuple[str, ...] = ()
 
 
-class OctoPrintSettings(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="octoprint", tag_field="driver"
-):
-    """An OctoPrint server. `api_key`: a user's key; `camera_url`: its MJPEG stream (default: what OctoPrint says);
-    `poll_interval` in seconds; `groups`: of printers, for grants."""
+class OctoPrintSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="octoprint"):
+    """An OctoPrint server. `api_key`: a user's key; `camera_url`: default is what OctoPrint says; `poll_interval` in
+    seconds."""
 
     url: str | None = None
     api_key: str | None = None
-    camera_url: str | None = None
     timeout: Seconds = 10.0
     poll_interval: Seconds = 1.0
-    groups: tuple[str, ...] = ()
 
 
-PrinterSettings = OctoPrintSettings | VirtualPrinterSettings
+class MoonrakerSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="moonraker"):
+    """A Moonraker server, and the Klipper printer behind it. `url`: Moonraker's own (port 7125), or the web page's that
+    leads to it; `api_key`: if it doesn't trust the gateway's address; `camera_url`: default is the first camera that
+    Moonraker lists; `poll_interval` in seconds."""
+
+    url: str | None = None
+    api_key: str | None = None
+    timeout: Seconds = 10.0
+    poll_interval: Seconds = 1.0
+
+
+PrinterSettings = OctoPrintSettings | MoonrakerSettings | VirtualPrinterSettings
 
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,6 +136,8 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     `native`. `printers`: the native backend's printers by name; with none, `octoprint` if its URL is set, else one
     virtual printer.
     `default_printer`: the one the eight routes speak of; by default the first.
+    `auto_start`: printers take the next job that fits by itself. `bed_gate`: after a print a printer takes no job until
+    somebody says that its bed is clear; to be switched off only for printers that clear their beds themselves.
     """
 
     backend: Literal["auto", "native", "fluxprint"] = "auto"
@@ -119,6 +145,8 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     octoprint: OctoPrintSettings = OctoPrintSettings()
     printers: dict[str, PrinterSettings] = {}
     default_printer: str | None = None
+    auto_start: bool = False
+    bed_gate: bool = True
     files: FileSettings = FileSettings()
     access: AccessSettings = AccessSettings()
 

@@ -219,6 +219,16 @@ UPLOAD = RouteDoc(
     ),
     status=201,
 )
+EVENTS = RouteDoc(
+    description=(
+        "First `snapshot`, all that is so now: `{printers, jobs, queue}`. Then `printer`, `job` and `queue`, each with"
+        " one of them as it is now; a job that ended is told once more. `printer-gone`, `job-gone`: it can't be seen"
+        " any more. A client that falls behind misses states in between, never the latest. With `Last-Event-ID` it is"
+        " told what changed since. After a while the answer ends, and the client comes back."
+    ),
+    query=schemas.EventsQuery,
+    response=Body(media_type="text/event-stream", schema={"type": "string"}),
+)
 STREAM = RouteDoc(
     description="Parts are JPEGs, without end. One connection to the camera however many watch.",
     response=Body(media_type="multipart/x-mixed-replace", schema={"type": "string"}),

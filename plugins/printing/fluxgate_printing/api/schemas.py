@@ -10,13 +10,20 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from fluxgate_printing.models import BuildVolume, Temperature
+from fluxgate_printing.queue.matching import ReasonCode
+from fluxgate_printing.queue.requirements import Requirements
+
 MAX_SIDE = 10_000
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+PrinterName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
 class QueueAdd(msgspec.Struct, kw_only=True):
-    """`POST /queue`. `print`: start at once if the printer is free; the job waits in the queue otherwise."""
+    """`POST /queue`. `print`: start at once if the printer is free; the job waits in the queue otherwise. `copies`: so
+    many prints, each a job of its own. `on_hold`: it waits until it is released. `printer`: the only one that it is
+    for; `requirements`: what its printer has to be."""
 
     filename: Name
     print: bool = False
@@ -26,10 +33,15 @@ class QueueAdd(msgspec.Struct, kw_only=True):
     material_color: Annotated[str, msgspec.Meta(max_length=50)] | None = None
     print_settings: dict[str, Any] = {}
     notes: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+    copies: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    on_hold: bool = False
+    printer: PrinterName | None = None
+    requirements: Requirements | None = None
 
 
 class QueueAdded(msgspec.Struct, kw_only=True):
-    """What became of it. `started`: it goes to the printer now; `waiting`: why it doesn't, if that was asked for."""
+    """What became of it. `started`: it goes to the printer now; `waiting`: why it doesn't, if that was asked for.
+    `queue_ids`: of all copies, this one first."""
 
     success: bool = True
     queue_id: int
@@ -40,6 +52,7 @@ class QueueAdded(msgspec.Struct, kw_only=True):
     status: str
     started: bool
     waiting: str | None = None
+    queue_ids: list[int] = []
 
 
 class QueueItem(msgspec.Struct, kw_only=True, rename="camel"):
@@ -60,15 +73,53 @@ class QueueItem(msgspec.Struct, kw_only=True, rename="camel"):
     printer: str | None = None
     outcome_unknown: bool = False
     detail: str | None = None
+    on_hold: bool = False
+    copies: int = 1
+    copy_number: int = 1
+    target_printer: str | None = None
+    requirements: Requirements | None = None
 
 
 class QueueView(msgspec.Struct, kw_only=True, rename="camel"):
-    """`GET /queue`. The numbers count every job there ever was a row of."""
+    """`GET /queue`. The numbers count every job there ever was a row of. `paused`: nothing starts by itself."""
 
     items: list[QueueItem]
     total_jobs: int
     completed_jobs: int
     failed_jobs: int
+    paused: bool = False
+
+
+class QueueChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`PATCH /queue/{id}`; what isn't named stays, null takes a printer or requirements away."""
+
+    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] | msgspec.UnsetType = msgspec.UNSET
+    printer: PrinterName | msgspec.UnsetType | None = msgspec.UNSET
+    requirements: Requirements | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Hold(msgspec.Struct, kw_only=True):
+    """`POST /queue/{id}/hold`; the body may be left out."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+
+
+class WaitingOn(msgspec.Struct):
+    """Why one printer doesn't print a job now: `code` for programs, `message` for people; null: it goes there next."""
+
+    printer: str
+    code: ReasonCode | None = None
+    message: str | None = None
+
+
+class Waiting(msgspec.Struct, kw_only=True, rename="camel"):
+    """`GET /queue/{id}/waiting`. `summary`: the reason that is nearest to being none."""
+
+    id: int
+    job_id: str
+    status: str
+    summary: str | None
+    printers: list[WaitingOn]
 
 
 class Position(msgspec.Struct):
@@ -265,3 +316,75 @@ class StatusChange(msgspec.Struct, kw_only=True):
     status: Literal["queued", "printing", "completed", "failed", "canceled"]
     progress: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
     error_message: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+
+
+class BedView(msgspec.Struct, kw_only=True, rename="camel"):
+    """Whether somebody may take the bed for clear. `reason`: `completed`, `failed`, `canceled`, `unattended` (a print
+    that wasn't started from here); null: it is clear. `gate`: whether it keeps jobs from being started."""
+
+    clear: bool
+    gate: bool
+    reason: str | None = None
+    job_id: str | None = None
+    since: datetime | None = None
+    cleared_by: str | None = None
+    cleared_at: datetime | None = None
+
+
+class MaterialView(msgspec.Struct, kw_only=True):
+    """The spool that is loaded, as somebody said; `grams`: what is left of it."""
+
+    type: Annotated[str, msgspec.Meta(max_length=50)] | None = None
+    color: Annotated[str, msgspec.Meta(max_length=50)] | None = None
+    grams: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+
+
+class PrinterView(msgspec.Struct, kw_only=True, rename="camel"):
+    """One printer. `status` and `text`: what it was last seen doing, at `observedAt` (Unix time), `age` seconds ago
+    (-1: never); `job`: the number of the job that it has, where the caller may see it; `auto_start`: whether it takes
+    jobs by itself; `used_seconds`: spent printing."""
+
+    name: str
+    driver: str
+    status: str
+    text: str
+    observed_at: float
+    error: str | None
+    temperature: dict[str, Temperature]
+    job: int | None
+    progress: float | None
+    time_left: float | None
+    outcome_unknown: bool
+    capabilities: list[str]
+    model: str | None
+    groups: list[str]
+    nozzle: float | None
+    materials: list[str]
+    build_volume: BuildVolume | None
+    auto_start: bool
+    bed: BedView
+    material: MaterialView
+    used_seconds: int
+    default: bool | msgspec.UnsetType = msgspec.UNSET
+    age: float | msgspec.UnsetType = msgspec.UNSET
+
+
+class PrinterList(msgspec.Struct, kw_only=True):
+    """`GET /printers`."""
+
+    printers: list[PrinterView]
+
+
+class PrinterChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`PATCH /printers/{printer}`. `auto_start`: null is as configured."""
+
+    auto_start: bool | None = msgspec.field(name="autoStart")
+
+
+class EventsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`GET /events`. `topics`: of `printers`, `jobs`, `queue`, and `printers`: by name, are lists with commas;
+    `project`: jobs of this one alone, by its UUID or external id."""
+
+    topics: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    printers: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
+    project: Annotated[str, msgspec.Meta(max_length=255)] | None = None

@@ -10,12 +10,15 @@ from uuid import UUID
 import msgspec
 
 from fluxgate_printing.api.schemas import (
+    BedView,
     BoxItem,
     FileDetails,
     FileItem,
     FileMetadata,
     FileView,
     GcodeAnalysis,
+    MaterialView,
+    PrinterView,
     QueueItem,
     QueueView,
     ThumbnailItem,
@@ -36,6 +39,8 @@ from fluxgate_printing.models import (
     StatusView,
 )
 from fluxgate_printing.printers.supervisor import age
+from fluxgate_printing.queue.dispatch import Outlook, Station, takes_by_itself
+from fluxgate_printing.queue.floor import PrinterRecord
 from fluxgate_printing.queue.records import JobRecord
 
 NEVER_SEEN = -1.0
@@ -84,8 +89,10 @@ def job_view(state: PrinterState, *, shown: bool) -> JobView:
     )
 
 
-def queue_view(active: Iterable[JobRecord], counts: dict[str, int], waits_for: str, seen: Container[UUID]) -> QueueView:
-    """`GET /queue`. `waits_for`: why the default printer takes no job now; `seen`: the jobs that are shown."""
+def queue_view(
+    active: Iterable[JobRecord], counts: dict[str, int], outlook: Outlook, seen: Container[UUID]
+) -> QueueView:
+    """`GET /queue`. `seen`: the jobs that are shown."""
     items: list[QueueItem] = []
     place = 0
     for job in active:
@@ -105,7 +112,12 @@ def queue_view(active: Iterable[JobRecord], counts: dict[str, int], waits_for: s
                 estimated_time=job.estimated_time,
                 printer=job.printer_name,
                 outcome_unknown=job.outcome_unknown,
-                detail=job.state_detail or (waits_for if job.status == "queued" else None),
+                detail=job.state_detail or (outlook.summary(job.id) if job.status == "queued" else None),
+                on_hold=job.on_hold,
+                copies=job.copies,
+                copy_number=job.copy_number,
+                target_printer=job.target_printer,
+                requirements=job.requirements,
             )
         )
     return QueueView(
@@ -113,6 +125,50 @@ def queue_view(active: Iterable[JobRecord], counts: dict[str, int], waits_for: s
         total_jobs=sum(counts.values()),
         completed_jobs=counts.get("completed", 0),
         failed_jobs=counts.get("failed", 0),
+        paused=outlook.paused,
+    )
+
+
+def printer_view(
+    station: Station, record: PrinterRecord, job: JobRecord | None, *, is_default: bool | None
+) -> PrinterView:
+    """One of `GET /printers`. `job`: what it prints, where the caller may know. Without `is_default` it is for whoever
+    listens: nothing in it changes by itself."""
+    lane, profile = station.lane, station.profile
+    state = lane.supervisor.state
+    seconds = age(state)
+    return PrinterView(
+        name=lane.name,
+        driver=station.driver,
+        default=msgspec.UNSET if is_default is None else is_default,
+        status=state.status,
+        text=state.text,
+        observed_at=round(state.observed_at, 3),
+        age=msgspec.UNSET if is_default is None else NEVER_SEEN if seconds == float("inf") else round(seconds, 3),
+        error=state.error,
+        temperature=state.temperature,
+        job=None if job is None else job.fluxprint_queue_id,
+        progress=state.completion,
+        time_left=state.print_time_left,
+        outcome_unknown=lane.is_held,
+        capabilities=sorted(lane.supervisor.driver.capabilities),
+        model=profile.model,
+        groups=sorted(profile.groups),
+        nozzle=profile.nozzle,
+        materials=sorted(profile.materials),
+        build_volume=profile.build_volume,
+        auto_start=takes_by_itself(station, record),
+        bed=BedView(
+            clear=record.bed is None,
+            gate=lane.gated,
+            reason=record.bed,
+            job_id=None if record.bed_job_id is None else str(record.bed_job_id),
+            since=record.bed_since,
+            cleared_by=record.cleared_by,
+            cleared_at=record.cleared_at,
+        ),
+        material=MaterialView(type=record.material_type, color=record.material_color, grams=record.material_grams),
+        used_seconds=record.used_seconds,
     )
 
 

@@ -17,12 +17,11 @@ from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.base import (
     PrinterBusyError,
     PrinterDriver,
-    PrinterError,
-    PrinterOfflineError,
     PrinterRejectedError,
     check_name,
+    not_now,
 )
-from fluxgate_printing.printers.octoprint_api import Answer, OctoPrintApi, check_url
+from fluxgate_printing.printers.octoprint_api import OctoPrintApi, reason
 from fluxgate_printing.printers.octoprint_state import (
     ConnectionBody,
     JobBody,
@@ -31,6 +30,7 @@ from fluxgate_printing.printers.octoprint_state import (
     connected_state,
     unconnected_state,
 )
+from fluxgate_printing.printers.printer_http import Answer, check_server
 from fluxgate_printing.settings import OctoPrintSettings
 
 READS = 4
@@ -62,13 +62,7 @@ class _SettingsBody(msgspec.Struct, frozen=True):
 
 def check_settings(settings: OctoPrintSettings) -> str:
     """The server's base URL; ValueError if the settings can't be those of a printer."""
-    if not settings.url:
-        raise ValueError("an OctoPrint printer needs its url")
-    if httpx.URL(url := check_url(settings.url, "url")).query:
-        raise ValueError("url is the server's base, it has no query")
-    if settings.api_key and not (settings.api_key.isascii() and settings.api_key.isprintable()):
-        raise ValueError("api_key has characters that no OctoPrint key has")
-    return url.rstrip("/")
+    return check_server("an OctoPrint", settings.url, settings.api_key)
 
 
 class OctoPrintDriver(PrinterDriver):
@@ -117,7 +111,7 @@ class OctoPrintDriver(PrinterDriver):
         path = _file_path(name)
         state = await self.read_state()
         if state.status != "idle":
-            raise _refusal(state)
+            raise not_now(state)
         answer = await self._api.call("POST", path, _Command(command="select", print=True), once=True)
         if answer.status == 404:
             raise PrinterRejectedError(f"OctoPrint has no file {name!r}.")
@@ -145,7 +139,7 @@ class OctoPrintDriver(PrinterDriver):
         # offline, printing and idle are all 409, with misleading texts ("already printing" when offline): the state
         # tells
         state = await self.read_state()
-        raise _refusal(state)
+        raise not_now(state)
 
     async def connect(self) -> None:
         """See `PrinterDriver`. Returns before the printer is connected: the state is `connecting` until it is."""
@@ -184,13 +178,5 @@ def _file_path(name: str) -> str:
 
 def _expect(answer: Answer) -> Answer:
     if not answer.ok:
-        raise PrinterRejectedError(f"OctoPrint refused: {answer.reason}")
+        raise PrinterRejectedError(f"OctoPrint refused: {reason(answer)}")
     return answer
-
-
-def _refusal(state: PrinterState) -> PrinterError:
-    if state.status in {"offline", "connecting"}:
-        return PrinterOfflineError(f"The printer isn't connected ({state.text}).")
-    if state.status == "error":
-        return PrinterBusyError(f"The printer is stopped by an error: {state.error or state.text}")
-    return PrinterBusyError(f"The printer doesn't take this now ({state.text}).")

@@ -21,14 +21,15 @@ from fluxgate_printing.sight import EVERYTHING, Sight
 __all__ = ["JobRepository"]
 
 RETENTION_DAYS = 90
+_NOBODY = UUID(int=0)
 
 
 class JobRepository(JobMover):
     """All that is done to `print_jobs`. Every method is atomic, with any number of processes on one database."""
 
     async def enqueue(self, job: NewJob) -> tuple[JobRecord, bool]:
-        """Queue a job behind all of its own or a higher priority. The bool: whether it was made, or its key already
-        was there.
+        """Queue a job behind all of its own or a higher priority; of several copies, each a row, the first. The bool:
+        whether it was made, or its key already was there.
 
         Raises:
             NotFoundError: FILE_NOT_FOUND: `file_id` isn't a file, or was removed or replaced.
@@ -46,7 +47,19 @@ class JobRepository(JobMover):
                     return known, False
             if job.file_id is not None:
                 await self._check_file(job.file_id)
-            return await self._insert(job, queue_id, datetime.now(UTC)), True
+            now = datetime.now(UTC)
+            batch = uuid4() if job.copies > 1 else None
+            first = await self._insert(job, queue_id, now, batch=batch)
+            for number in range(2, job.copies + 1):
+                await self._insert(job, await self._next_queue_id(), now, batch=batch, number=number)
+            return first, True
+
+    async def copies_of(self, job: JobRecord) -> list[JobRecord]:
+        """The job and its copies, in their order."""
+        if job.batch_id is None:
+            return [job]
+        sql = "SELECT * FROM print_jobs WHERE batch_id = {} ORDER BY copy_number"
+        return [job_from_row(row) for row in await self._database.fetch(sql, job.batch_id)]
 
     async def record_accepted(
         self, queue_id: int | None, job: NewJob, *, entry_id: UUID, accepted_at: datetime | None = None
@@ -61,8 +74,9 @@ class JobRepository(JobMover):
                 return known
             return await self._insert(job, queue_id, accepted_at or datetime.now(UTC), key)
 
-    async def release(self, job_id: UUID, reason: str) -> JobRecord:
-        """Put a printing job back at the head of the queue. Only when the start command provably never left."""
+    async def release(self, job_id: UUID, reason: str, *, hold: bool = False) -> JobRecord:
+        """Put a printing job back at the head of the queue. Only when it provably isn't printed. `hold`: until somebody
+        has looked at it."""
         async with self._database.transaction():
             await self._lock_queue()
             job = await self._lock(job_id)
@@ -78,8 +92,51 @@ class JobRepository(JobMover):
                     "started_at": None,
                     "printer_name": None,
                     "printer_status": None,
+                    "on_hold": hold,
+                    "hold_reason": reason if hold else None,
                 },
             )
+
+    async def hold(self, job_id: UUID, reason: str | None) -> JobRecord:
+        """Keep a queued job from being printed; it keeps its place. Held already, the reason is another one.
+
+        Raises:
+            ConflictError: JOB_NOT_QUEUED.
+        """
+        return await self._change_queued(job_id, {"on_hold": True, "hold_reason": reason})
+
+    async def unhold(self, job_id: UUID) -> JobRecord:
+        """Let a held job be printed; a no-op if it isn't held. ConflictError as from `hold`."""
+        return await self._change_queued(job_id, {"on_hold": False, "hold_reason": None, "state_detail": None})
+
+    async def change(self, job_id: UUID, changes: Mapping[str, object]) -> JobRecord:
+        """Change columns of a queued job. Another `priority` moves it behind those of its own or a higher one.
+        ConflictError as from `hold`."""
+        async with self._database.transaction():
+            await self._lock_queue()
+            job = await self._lock(job_id)
+            if job.status != "queued":
+                raise _not_queued(job)
+            values = dict(changes)
+            if (priority := values.get("priority", job.priority)) != job.priority:
+                values["position"] = await self._place(int(str(priority)), but=job.id)
+            return await self._write(job, values)
+
+    async def is_paused(self) -> bool:
+        """Whether nothing is dispatched from the queue."""
+        rows = await self._database.fetch("SELECT value FROM print_job_counters WHERE name = 'queue_paused'")
+        return bool(rows and rows[0]["value"])
+
+    async def set_paused(self, paused: bool) -> None:
+        """Stop or go on with dispatching; what prints goes on."""
+        await self._database.fetch("UPDATE print_job_counters SET value = {} WHERE name = 'queue_paused'", int(paused))
+
+    async def _change_queued(self, job_id: UUID, changes: dict[str, object]) -> JobRecord:
+        async with self._database.transaction():
+            job = await self._lock(job_id)
+            if job.status != "queued":
+                raise _not_queued(job)
+            return await self._write(job, changes)
 
     async def cancel_all_queued(self, sight: Sight = EVERYTHING) -> list[JobRecord]:
         """Cancel every queued job within `sight`; the ones canceled."""
@@ -207,10 +264,12 @@ class JobRepository(JobMover):
         rows = await self._database.fetch("SELECT min(position) AS position FROM print_jobs WHERE status = 'queued'")
         return 1 if rows[0]["position"] is None else int(rows[0]["position"])
 
-    async def _place(self, priority: int) -> int:
-        """The position behind all queued jobs of this or a higher priority; those behind it make room."""
+    async def _place(self, priority: int, *, but: UUID | None = None) -> int:
+        """The position behind all queued jobs of this or a higher priority, one left out; those behind it make room."""
         rows = await self._database.fetch(
-            "SELECT max(position) AS position FROM print_jobs WHERE status = 'queued' AND priority >= {}", priority
+            "SELECT max(position) AS position FROM print_jobs WHERE status = 'queued' AND priority >= {} AND id <> {}",
+            priority,
+            but or _NOBODY,
         )
         position = await self._head() if rows[0]["position"] is None else int(rows[0]["position"]) + 1
         await self._database.fetch(
@@ -219,7 +278,14 @@ class JobRepository(JobMover):
         return position
 
     async def _insert(
-        self, job: NewJob, queue_id: int | None, queued_at: datetime, key: str | None = None
+        self,
+        job: NewJob,
+        queue_id: int | None,
+        queued_at: datetime,
+        key: str | None = None,
+        *,
+        batch: UUID | None = None,
+        number: int = 1,
     ) -> JobRecord:
         now = datetime.now(UTC)
         values = {
@@ -240,8 +306,15 @@ class JobRepository(JobMover):
             "material_color": job.material_color,
             "notes": job.notes,
             "metadata": job.metadata,
-            "idempotency_key": key or job.idempotency_key,
+            "idempotency_key": key or (job.idempotency_key if number == 1 else None),
             "created_by": job.created_by,
+            "batch_id": batch,
+            "copy_number": number,
+            "on_hold": job.on_hold,
+            "hold_reason": job.hold_reason,
+            "target_printer": job.target_printer,
+            "requirements": job.requirements,
+            "allowed_printers": job.allowed_printers,
             "created_at": now,
             "updated_at": now,
         }
@@ -263,6 +336,10 @@ def _among_themselves(queue: Sequence[JobRecord], placed: Mapping[int, JobRecord
     moved = {job.id for job in placed.values()}
     held = [place for place, job in enumerate(queue, 1) if job.id in moved]
     return dict(zip(held, (placed[place] for place in sorted(placed)), strict=True))
+
+
+def _not_queued(job: JobRecord) -> ConflictError:
+    return ConflictError(f"This job isn't waiting any more: it is {job.status}.", code="JOB_NOT_QUEUED")
 
 
 def _bad_order(message: str) -> UnprocessableError:

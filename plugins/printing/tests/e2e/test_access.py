@@ -33,13 +33,13 @@ from tests.support.printing_gateway import PrintingGateway, problem
 
 pytestmark = pytest.mark.xdist_group("printing-access")
 
-LOOK, WATCH, OPERATE, COMMAND = "look", "watch", "operate", "command"
+LOOK, WATCH, OPERATE, COMMAND, RULE = "look", "watch", "operate", "command", "rule"
 MAY: dict[str, set[str]] = {
     "nobody": set(),
     "stranger": set(),
     "viewer": {LOOK, WATCH},
     "operator": {LOOK, WATCH, OPERATE, COMMAND},
-    "admin": {LOOK, WATCH, OPERATE, COMMAND},
+    "admin": {LOOK, WATCH, OPERATE, COMMAND, RULE},
     "operator of the first": {LOOK, WATCH, OPERATE, COMMAND},
     "operator of the second": {LOOK, OPERATE},
     "viewer by scope": {LOOK, WATCH},
@@ -61,6 +61,26 @@ NEEDED = {
     "PUT /queue/reorder": OPERATE,
     "POST /queue/reorder": OPERATE,
     "POST /queue/{}/start": OPERATE,
+    "PATCH /queue/{}": OPERATE,
+    "POST /queue/{}/hold": OPERATE,
+    "POST /queue/{}/release": OPERATE,
+    "GET /queue/{}/waiting": LOOK,
+    "POST /queue/pause": RULE,
+    "POST /queue/resume": RULE,
+    "GET /events": LOOK,
+    "GET /printers": LOOK,
+    "GET /printers/{}": WATCH,
+    "PATCH /printers/{}": COMMAND,
+    "PUT /printers/{}/material": COMMAND,
+    "POST /printers/{}/bed-clear": COMMAND,
+    "GET /printers/{}/status": WATCH,
+    "GET /printers/{}/job": WATCH,
+    "GET /printers/{}/temperature": WATCH,
+    "GET /printers/{}/camera/stream": WATCH,
+    "GET /printers/{}/camera/snapshot": WATCH,
+    "POST /printers/{}/job/cancel": COMMAND,
+    "POST /printers/{}/job/pause": COMMAND,
+    "POST /printers/{}/job/resume": COMMAND,
     "GET /files": LOOK,
     "GET /files/{}": LOOK,
     "GET /files/{}/download": LOOK,
@@ -93,6 +113,7 @@ def ask(gateway: PrintingGateway, caller: str, method: str, path: str) -> int:
         "{queue_id}": "99",
         "{id}": "99",
         "{name}": "no.gcode",
+        "{printer}": "first",
     }
     for name, text in values.items():
         path = path.replace(name, text)
@@ -228,8 +249,8 @@ def test_no_route_shows_or_changes_what_is_anothers(site: Site, ledger: Ledger) 
         path = template
         for name, text in values.items():
             path = path.replace(name, text)
-        if template == "/camera/stream":
-            continue  # endless; who may look at it is in the matrix above
+        if template in {"/camera/stream", "/events"}:
+            continue  # endless; who may look at them is in the matrix above, and at what of the events in their own tests
         for caller, role in (("olga", "operator"), ("vera", "viewer"), ("Otto", "operator"), ("key:otto", "operator")):
             for body in bodies.get(f"{method} {template}", [{}]):
                 answer = site.with_(caller, role).request(method, path, **body)

@@ -21,6 +21,7 @@ from fluxgate_printing.printers.base import (
 from fluxgate_printing.printers.octoprint import OctoPrintDriver
 from fluxgate_printing.settings import OctoPrintSettings
 
+from plugins.printing.tests.printers.wrong_answers import WRONG_ANSWERS
 from tests.support.rawhttp import Answer, RawServer, json_answer, raw_server
 
 pytestmark = pytest.mark.anyio
@@ -58,38 +59,11 @@ async def driver(raw: RawServer) -> AsyncIterator[PrinterDriver]:
     await driver.aclose()
 
 
-async def trickle(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while True:
-        writer.write(b" ")
-        await writer.drain()
-        await asyncio.sleep(0.05)
-
-
-async def flood(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n")
-    while True:
-        writer.write(b" " * 1_000_000)
-        await writer.drain()
-
-
 WRONG: dict[str, tuple[Answer, type[PrinterError]]] = {
-    "html": (json_answer(200, "<html>Welcome</html>"), PrinterRejectedError),
-    "truncated": (json_answer(200, '{"state": {"te'), PrinterRejectedError),
-    "another shape": (json_answer(200, '{"state": "Operational"}'), PrinterRejectedError),
-    "null": (json_answer(200, "null"), PrinterRejectedError),
-    "not UTF-8": (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n\xff\xfe{}", PrinterRejectedError),
+    **WRONG_ANSWERS,
     "404": (json_answer(404, "{}"), PrinterRejectedError),
-    "redirect": (json_answer(302, "", "Location: http://127.0.0.1:1/\r\n"), PrinterRejectedError),
     "wrong key": (json_answer(403, "{}"), PrinterRejectedError),
-    "500": (json_answer(500, "{}"), PrinterOfflineError),
     "503": (json_answer(503, "{}"), PrinterOfflineError),
-    "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", PrinterOfflineError),
-    "nothing": (b"", PrinterOfflineError),
-    "less than promised": (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", PrinterOfflineError),
-    "silence": (None, PrinterOfflineError),
-    "trickle": (trickle, PrinterOfflineError),
-    "flood": (flood, PrinterRejectedError),
 }
 
 

@@ -1,0 +1,244 @@
+"""What Moonraker tells by itself: the printer's state over one WebSocket, as JSON-RPC."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from fluxgate_printing.models import PrinterState
+from fluxgate_printing.printers.base import PrinterOfflineError, PrinterRejectedError
+from fluxgate_printing.printers.moonraker_api import key_refused
+from fluxgate_printing.printers.moonraker_state import (
+    WANTED,
+    FileFacts,
+    ServerInfo,
+    connected_state,
+    loaded_file,
+    unconnected_state,
+)
+
+LOOK_EVERY = 5.0
+LOOK_FOR_KLIPPER_EVERY = 1.0  # one that comes up with an error isn't announced
+MAX_MESSAGE = 4 * 1024**2
+UNAUTHORIZED = -32602
+
+T = TypeVar("T")
+
+
+class _RpcError(msgspec.Struct, frozen=True):
+    code: int
+    message: str = ""
+
+
+class _Message(msgspec.Struct, frozen=True):
+    """An answer, which has the `id` of its call, or a notification, which has a `method`."""
+
+    id: int | None = None
+    method: str = ""
+    params: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw = msgspec.Raw()
+    error: _RpcError | None = None
+
+
+class _StatusBody(msgspec.Struct, frozen=True):
+    status: dict[str, dict[str, object]]
+
+
+class _RefusedError(Exception):
+    """Moonraker answered a call with an error."""
+
+    def __init__(self, error: _RpcError) -> None:
+        super().__init__(error.message)
+        self.code = error.code
+
+
+class _Rpc:
+    """Calls and notifications of one connection, for one task. Lost, it raises `PrinterOfflineError`."""
+
+    def __init__(self, socket: ClientConnection, timeout: float) -> None:
+        self._socket = socket
+        self._timeout = timeout
+        self._calls = 0
+        self._notifications: deque[_Message] = deque()
+
+    async def call(self, method: str, shape: type[T], **params: object) -> T:
+        """What the method answers, as `shape`; `_RefusedError` if that is an error."""
+        self._calls += 1
+        request = {"jsonrpc": "2.0", "id": self._calls, "method": method, "params": params}
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._socket.send(msgspec.json.encode(request), text=True)
+                while (message := await self._receive()).id != self._calls:
+                    if message.method:
+                        self._notifications.append(message)
+        except TimeoutError as exc:
+            raise PrinterOfflineError("Moonraker doesn't answer.") from exc
+        except ConnectionClosed as exc:
+            raise _lost() from exc
+        if message.error is not None:
+            raise _RefusedError(message.error)
+        return _decode(message.result, shape)
+
+    async def notification(self, wait: float) -> _Message | None:
+        """The next notification; None if there is none for `wait` seconds."""
+        if self._notifications:
+            return self._notifications.popleft()
+        try:
+            async with asyncio.timeout(max(wait, 0)):
+                while not (message := await self._receive()).method:
+                    pass
+                return message
+        except TimeoutError:
+            return None
+        except ConnectionClosed as exc:
+            raise _lost() from exc
+
+    async def _receive(self) -> _Message:
+        data = await self._socket.recv()
+        return _decode(data.encode() if isinstance(data, str) else data, _Message)
+
+
+class _Printer:
+    """What is known of the printer, put together from answers and differences."""
+
+    def __init__(self, rpc: _Rpc) -> None:
+        self._rpc = rpc
+        self._info = ServerInfo(klippy_connected=False, klippy_state="disconnected")
+        self._objects: dict[str, dict[str, object]] | None = None  # None: Moonraker has no Klipper to subscribe to
+        self._facts: FileFacts | None = None
+
+    @property
+    def is_subscribed(self) -> bool:
+        return self._objects is not None
+
+    def state(self) -> PrinterState:
+        if self._objects is None:
+            return unconnected_state(self._info, time.time())
+        return connected_state(self._objects, self._facts, time.time())
+
+    async def look(self) -> None:
+        """Ask Moonraker how it stands with Klipper, and Klipper for all if that isn't known."""
+        self._info = await self._rpc.call("server.info", ServerInfo)
+        if not self._info.klippy_connected:
+            self._objects = None
+        elif self._objects is None:
+            await self.subscribe()
+
+    async def subscribe(self) -> None:
+        """Get all, and have the differences sent from now on."""
+        self._objects = None
+        try:
+            body = await self._rpc.call("printer.objects.subscribe", _StatusBody, objects=WANTED)
+        except _RefusedError:  # Klipper is just coming or going
+            return
+        self._objects = body.status
+        await self._look_up_file()
+
+    async def take(self, message: _Message) -> None:
+        """Learn from a notification."""
+        match message.method:
+            case "notify_status_update" if self._objects is not None:
+                before = loaded_file(self._objects)
+                changes, _ = _decode(message.params, tuple[dict[str, dict[str, object]], float])
+                for name, fields in changes.items():
+                    self._objects.setdefault(name, {}).update(fields)
+                if loaded_file(self._objects) != before:
+                    await self._look_up_file()
+            case "notify_klippy_ready" | "notify_klippy_shutdown":
+                await self.subscribe()
+            case "notify_klippy_disconnected":
+                await self.look()
+            case "notify_filelist_changed" if self._objects is not None:
+                await self._look_up_file()
+            case _:
+                pass
+
+    async def _look_up_file(self) -> None:
+        self._facts = None
+        if self._objects is not None and (name := loaded_file(self._objects)) is not None:
+            with suppress(_RefusedError):  # it has no such file
+                self._facts = await self._rpc.call("server.files.metadata", FileFacts, filename=name)
+
+
+async def watch(url: str, api_key: str | None, timeout: float) -> AsyncIterator[PrinterState]:
+    """The states of the printer behind the Moonraker at `url`, as `PrinterDriver.watch` says."""
+    async with _connection(url, timeout) as rpc:
+        await _identify(rpc, api_key)
+        printer = _Printer(rpc)
+        await printer.look()
+        shown = printer.state()
+        yield shown
+        looked = time.monotonic()
+        while True:
+            wait = LOOK_EVERY if printer.is_subscribed else LOOK_FOR_KLIPPER_EVERY
+            message = await rpc.notification(looked + wait - time.monotonic())
+            if message is None:
+                await printer.look()
+                looked = time.monotonic()
+            else:
+                await printer.take(message)
+            state = printer.state()
+            if message is None or msgspec.structs.replace(shown, observed_at=state.observed_at) != state:
+                shown = state
+                yield shown
+
+
+@asynccontextmanager
+async def _connection(url: str, timeout: float) -> AsyncIterator[_Rpc]:
+    address = f"ws{url.removeprefix('http')}/websocket"
+    try:
+        socket = await _NoRedirects(
+            address,
+            open_timeout=timeout,
+            ping_interval=timeout,
+            ping_timeout=timeout,
+            close_timeout=1,
+            max_size=MAX_MESSAGE,
+            compression=None,
+            proxy=None,
+        )
+    except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as exc:
+        raise PrinterOfflineError("Moonraker can't be reached.") from exc
+    try:
+        yield _Rpc(socket, timeout)
+    finally:
+        await socket.close()
+
+
+class _NoRedirects(connect):
+    """What a redirect leads to isn't given the API key."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+async def _identify(rpc: _Rpc, api_key: str | None) -> None:
+    """Say who connects: the upgrade succeeds for anybody, and whatever is called after it fails without the key."""
+    who = {"client_name": "fluxgate", "version": "1", "type": "other", "url": "https://github.com/"}
+    if api_key:
+        who["api_key"] = api_key
+    try:
+        await rpc.call("server.connection.identify", dict, **who)
+    except _RefusedError as exc:
+        if exc.code == UNAUTHORIZED:
+            raise key_refused(has_key=bool(api_key)) from exc
+        raise PrinterRejectedError(f"Moonraker refused: {exc}") from exc
+
+
+def _lost() -> PrinterOfflineError:
+    return PrinterOfflineError("The connection to Moonraker was lost.")
+
+
+def _decode(data: msgspec.Raw | bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise PrinterRejectedError("The server's answer isn't Moonraker's.") from exc
