@@ -23,6 +23,7 @@ __all__ = [
     "ADMINISTER",
     "COMMAND",
     "COMMAND_ONE",
+    "GCODE_ONE",
     "OPERATE",
     "PRINTER",
     "VIEW",
@@ -60,6 +61,8 @@ WATCH_ONE = Permission("viewer", "named")
 """Look at the printer in the path."""
 COMMAND_ONE = Permission("operator", "named")
 """Command the printer in the path."""
+GCODE_ONE = Permission("admin", "named")
+"""Send the printer in the path whatever the configuration allows."""
 
 
 class Access:

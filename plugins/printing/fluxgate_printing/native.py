@@ -13,7 +13,19 @@ from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, Policy, StreamRoute
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, PRINTER, VIEW, WATCH, WATCH_ONE, Access
-from fluxgate_printing.api import contents, docs, events, files, jobs, printer, printers, queue, queue_control, reads
+from fluxgate_printing.api import (
+    contents,
+    control,
+    docs,
+    events,
+    files,
+    jobs,
+    printer,
+    printers,
+    queue,
+    queue_control,
+    reads,
+)
 from fluxgate_printing.api.views import printer_view
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
@@ -23,6 +35,7 @@ from fluxgate_printing.files.store import FileStore
 from fluxgate_printing.live import Live
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.base import PrinterDriver
+from fluxgate_printing.printers.bounds import Bounds
 from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.projects import ProjectRepository
@@ -54,6 +67,12 @@ HANDLERS = (
     queue_control.waiting,
     queue_control.pause,
     queue_control.resume,
+    control.heat,
+    control.heat_hotend,
+    control.heat_bed,
+    control.home,
+    control.jog,
+    control.gcode,
     printers.show,
     printers.one,
     printers.change,
@@ -213,7 +232,9 @@ class NativeBackend:
                 stack.push_async_callback(lane.aclose)
                 camera = _camera(settings, driver, supervisor, names=not self.access.own_only)
                 stack.push_async_callback(camera.aclose)
-                stations[name] = Station(lane, _profile(name, settings), _kind(settings), self._starts(settings))
+                stations[name] = Station(
+                    lane, _profile(name, settings), _bounds(settings), _kind(settings), self._starts(settings)
+                )
                 cameras[name] = camera
             self._service = PrintingService(
                 stations=stations,
@@ -335,6 +356,14 @@ def _telling(name: str, dispatcher: Dispatcher, live: Live) -> Callable[[Printer
 def _printer_json(station: Station, record: PrinterRecord) -> bytes:
     # Whose job it has isn't everybody's business: the jobs that one may see say on which printer they are.
     return msgspec.json.encode(printer_view(station, record, None, is_default=None))
+
+
+def _bounds(settings: PrinterSettings) -> Bounds:
+    return Bounds(
+        max_hotend=settings.max_hotend,
+        max_bed=settings.max_bed,
+        gcode=frozenset(command.upper() for command in settings.allowed_gcode),
+    )
 
 
 def _kind(settings: PrinterSettings) -> str:

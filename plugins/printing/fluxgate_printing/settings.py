@@ -43,7 +43,10 @@ class AnyPrinterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     What it can print, for jobs that say what they need: `model`; `nozzle`: diameter in mm; `materials`: types, such as
     `PLA`; `build_volume` in mm. What isn't said is no obstacle, but for `model` and `groups`.
 
-    `auto_start`, `bed_gate`: if it is to be otherwise than for all printers."""
+    `auto_start`, `bed_gate`: if it is to be otherwise than for all printers.
+
+    `max_hotend`, `max_bed`: the highest temperatures that may be set, in °C. `allowed_gcode`: commands that printing
+    admins may send it, such as `M117`; none by default."""
 
     camera_url: str | None = None
     groups: tuple[str, ...] = ()
@@ -53,6 +56,9 @@ class AnyPrinterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     build_volume: BuildVolume | None = None
     auto_start: bool | None = None
     bed_gate: bool | None = None
+    max_hotend: Annotated[float, msgspec.Meta(gt=0, le=600)] = 300.0
+    max_bed: Annotated[float, msgspec.Meta(gt=0, le=200)] = 120.0
+    allowed_gcode: tuple[Annotated[str, msgspec.Meta(pattern="^[A-Za-z][A-Za-z0-9_.]*$")], ...] = ()
 
 
 class VirtualPrinterSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="virtual"):

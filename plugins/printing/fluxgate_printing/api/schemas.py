@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from fluxgate_printing.models import BuildVolume, Temperature
+from fluxgate_printing.printers.base import Axis
 from fluxgate_printing.queue.matching import ReasonCode
 from fluxgate_printing.queue.requirements import Requirements
 
@@ -388,3 +389,54 @@ class EventsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     topics: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     printers: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
     project: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+
+
+Celsius = Annotated[float, msgspec.Meta(ge=0, le=1000)]
+Millimetres = Annotated[float, msgspec.Meta(ge=-1000, le=1000)]
+
+
+class Target(msgspec.Struct, kw_only=True):
+    """`POST /temperature/hotend`, `/temperature/bed`: °C, 0 is off."""
+
+    target: Celsius
+
+
+class Heat(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /printers/{printer}/temperature`. `heater`: `bed`, `tool0`, `tool1`, …; `target` in °C, 0 is off."""
+
+    heater: Annotated[str, msgspec.Meta(max_length=10, examples=["tool0"])]
+    target: Celsius
+
+
+class Home(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /printers/{printer}/home`."""
+
+    axes: Annotated[tuple[Axis, ...], msgspec.Meta(min_length=1, max_length=3)] = ("x", "y", "z")
+
+
+class Jog(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /printers/{printer}/jog`: mm, and mm/min."""
+
+    x: Millimetres = 0.0
+    y: Millimetres = 0.0
+    z: Millimetres = 0.0
+    speed: Annotated[float, msgspec.Meta(gt=0, le=30_000)] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.moves:
+            raise ValueError("a jog is along x, y or z")
+
+    @property
+    def moves(self) -> dict[Axis, float]:
+        """What isn't 0."""
+        moves: dict[Axis, float] = {"x": self.x, "y": self.y, "z": self.z}
+        return {axis: distance for axis, distance in moves.items() if distance}
+
+
+class Gcode(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /printers/{printer}/gcode`: one command each."""
+
+    commands: Annotated[
+        list[Annotated[str, msgspec.Meta(min_length=1, max_length=256)]],
+        msgspec.Meta(min_length=1, max_length=20, examples=[["M117 Hello"]]),
+    ]

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from fluxgate.errors import ProblemError
+from fluxgate_printing.printers.bounds import Bounds
 from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
 from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.matching import PrinterProfile, Reason, ReasonCode, least_used, unfit
@@ -62,6 +63,7 @@ class Station(msgspec.Struct, frozen=True):
 
     lane: PrinterLane
     profile: PrinterProfile
+    bounds: Bounds
     driver: str
     auto_start: bool
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from fluxgate.errors import ConflictError, NotFoundError
 from fluxgate_printing.models import ACTIVE_STATUSES, PrinterState
-from fluxgate_printing.printers.base import PrinterError, PrinterOutcomeUnknown
+from fluxgate_printing.printers.base import Axis, PrinterDriver, PrinterError, PrinterOutcomeUnknown
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.queue.bringing import Bringer, Content, NotStarted, Started, Step
 from fluxgate_printing.queue.floor import PrinterFloor
@@ -152,6 +152,32 @@ class PrinterLane:
             await self._command(self.supervisor.driver.resume)
         finally:
             await self.supervisor.refresh()
+
+    async def set_temperature(self, heater: str, target: float) -> None:
+        """Heat. Raises ProblemError."""
+        await self._do(lambda driver: driver.set_temperature(heater, target))
+
+    async def home(self, axes: Sequence[Axis]) -> None:
+        """Drive home, unless it has a job. Raises ProblemError."""
+        await self._do(lambda driver: driver.home(axes), only_idle=True)
+
+    async def jog(self, moves: Mapping[Axis, float], speed: float | None) -> None:
+        """Move by so many mm, unless it has a job. Raises ProblemError."""
+        await self._do(lambda driver: driver.jog(moves, speed), only_idle=True)
+
+    async def send_gcode(self, commands: Sequence[str]) -> None:
+        """Send G-code, unless it has a job. Raises ProblemError."""
+        await self._do(lambda driver: driver.send_gcode(commands), only_idle=True)
+
+    async def _do(self, command: Callable[[PrinterDriver], Awaitable[None]], *, only_idle: bool = False) -> None:
+        # Together with claims, so that no print starts while the head is driven about.
+        async with self._claiming:
+            if only_idle and self._held is not None:
+                raise occupied(self.name, unknown=self._held.unknown)
+            try:
+                await self._command(lambda: command(self.supervisor.driver))
+            finally:
+                await self.supervisor.refresh()
 
     def let_go(self, job_id: UUID) -> None:
         """Forget a job that a person has settled in the database. Before the start command it won't be printed."""
