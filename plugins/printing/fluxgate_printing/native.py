@@ -14,6 +14,7 @@ from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, Poli
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, PRINTER, VIEW, WATCH, WATCH_ONE, Access
 from fluxgate_printing.api import (
+    contents,
     control,
     docs,
     events,
@@ -32,6 +33,7 @@ from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.files.catalog import FileRepository
+from fluxgate_printing.files.room import Room
 from fluxgate_printing.files.store import FileStore
 from fluxgate_printing.ledger import JobLedger
 from fluxgate_printing.live import Live
@@ -87,6 +89,7 @@ HANDLERS = (
     printers.pause,
     printers.resume,
     files.show,
+    files.one,
     files.remove,
     jobs.active,
     jobs.history,
@@ -146,6 +149,24 @@ class NativeBackend:
                 name="file_upload",
                 action="printing.file.upload",
                 summary="Upload G-code files, as multipart/form-data",
+            ),
+            StreamRoute(
+                path="/files/{name}/download",
+                app=self._download,
+                doc=docs.DOWNLOAD,
+                policy=self.access.policy(VIEW),
+                rate="read",
+                name="file_download",
+                summary="A file's content",
+            ),
+            StreamRoute(
+                path="/files/{name}/thumbnail",
+                app=self._thumbnail,
+                doc=docs.THUMBNAIL,
+                policy=self.access.policy(VIEW),
+                rate="read",
+                name="file_thumbnail",
+                summary="A picture of what a file prints",
             ),
         )
 
@@ -250,6 +271,7 @@ class NativeBackend:
                 live=live,
                 ledger=ledger,
                 shelf=shelf,
+                room=Room(catalog, store, self._settings.files),
                 files=self._settings.files,
             )
             await stack.enter_async_context(
@@ -324,6 +346,12 @@ class NativeBackend:
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         await files.Upload(self.service)(scope, receive, send)
+
+    async def _download(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await contents.download(self.service, scope, send)
+
+    async def _thumbnail(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await contents.thumbnail(self.service, scope, send)
 
 
 def _content(catalog: FileRepository, store: FileStore) -> Content:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from fluxgate_printing.camera import Camera
 from fluxgate_printing.estimate import Forecast, correction, forecast
 from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.files.names import check_name
+from fluxgate_printing.files.room import Room, Space
 from fluxgate_printing.files.upload import UploadResult, receive_upload
 from fluxgate_printing.ledger import JobLedger
 from fluxgate_printing.live import Live
@@ -49,6 +50,7 @@ class PrintingService:
         live: Live,
         ledger: JobLedger,
         shelf: Shelf,
+        room: Room,
         files: FileSettings,
     ) -> None:
         self.stations = stations
@@ -61,6 +63,7 @@ class PrintingService:
         self.jobs: JobRepository = ledger.jobs
         self.callers: Callers = ledger.callers
         self.shelf = shelf
+        self._room = room
         self.file_settings = files
 
     # -- printers
@@ -146,14 +149,14 @@ class PrintingService:
         PROJECT_FORBIDDEN."""
         file = await self.file(filename, principal)
         project_id = await self.callers.printed_for(file, project_id, principal)
-        estimated = file.analysis.get("estimated_time") if file.analysis else None
+        estimated = (await self.shelf.analysed(file)).known.estimated_time
         return NewJob(
             file_name=file.name,
             file_id=file.id,
             file_path=file.name,
             project_id=project_id,
             created_by=principal.id,
-            estimated_time=round(estimated) if isinstance(estimated, int | float) else None,
+            estimated_time=None if estimated is None else round(estimated),
             material_type=material_of(file.analysis),
             idempotency_key=self.callers.key(principal, idempotency_key),
             allowed_printers=self.callers.access.printers(principal, "operator"),
@@ -306,12 +309,32 @@ class PrintingService:
         """Take an upload in. `read` makes of its text fields what the caller needs, and names the project; if it
         raises, nothing is kept."""
         principal: Principal = scope["fluxgate.principal"]
-        result = await receive_upload(scope, receive, self.shelf.store, self.file_settings)
-        try:
-            fields, project_id = await read(result.fields)
-            changes = self.callers.changes(principal)
-            await self.shelf.put(result.files, changes, by=principal.id, project_id=project_id)
-        except BaseException:
-            await asyncio.shield(self.shelf.discard(result.files))
-            raise
+        async with self._room.shared(principal.id, scope["headers"]) as share:
+            result = await receive_upload(scope, share.counting(receive), self.shelf.store, self.file_settings)
+            try:
+                fields, project_id = await read(result.fields)
+                changes = self.callers.changes(principal)
+                async with share.settled(sum(file.size for file in result.files)):
+                    await self.shelf.put(result.files, changes, by=principal.id, project_id=project_id)
+            except BaseException:
+                await asyncio.shield(self.shelf.discard(result.files))
+                raise
         return result, fields
+
+    async def space(self, principal: Principal) -> Space:
+        """How much room there is for the caller's files."""
+        return await self._room.space(principal.id)
+
+    async def delete_file(
+        self, name: str, principal: Principal, *, cancel_jobs: bool
+    ) -> tuple[bool, Sequence[JobRecord]]:
+        """Delete a file: whether it was there, and the jobs that were canceled for it if that was asked for.
+        ConflictError FILE_IN_USE while a job needs it that isn't canceled."""
+        changes = self.callers.changes(principal)
+        canceled: list[JobRecord] = []
+
+        async def release(file: FileRecord) -> None:
+            canceled.extend(await self.jobs.cancel_all_of(file, changes))
+
+        gone = await self.shelf.delete(name, changes, release if cancel_jobs else None)
+        return gone, canceled

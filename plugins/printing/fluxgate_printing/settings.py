@@ -11,6 +11,7 @@ from fluxgate_printing.models import BuildVolume
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
 
+MIB = 1024**2
 GIB = 1024**3
 
 FLUXPRINT = "fluxprint"
@@ -95,11 +96,15 @@ PrinterSettings = OctoPrintSettings | MoonrakerSettings | VirtualPrinterSettings
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Uploads. `max_bytes`: the largest file; `extensions`: what may be uploaded, lower case, with the dot;
-    `max_files`: in one upload."""
+    `max_files`: in one upload. On the native backend `quota_bytes`: of all files together, `user_quota_bytes`: of one
+    caller's, without a limit unless they are set; `min_free_bytes`: what uploads leave free on the disk."""
 
     max_bytes: Bytes = 1 * GIB
     max_files: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     extensions: tuple[str, ...] = (".gcode", ".gco", ".g")
+    quota_bytes: Bytes | None = None
+    user_quota_bytes: Bytes | None = None
+    min_free_bytes: Annotated[int, msgspec.Meta(ge=0)] = 256 * MIB
 
 
 Role = Literal["viewer", "operator", "admin"]

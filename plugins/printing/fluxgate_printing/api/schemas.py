@@ -15,6 +15,8 @@ from fluxgate_printing.printers.base import Axis
 from fluxgate_printing.queue.matching import ReasonCode
 from fluxgate_printing.queue.requirements import Requirements
 
+MAX_SIDE = 10_000
+
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 PrinterName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
@@ -159,6 +161,21 @@ class GcodeAnalysis(msgspec.Struct, kw_only=True, rename="camel"):
     slicer: str | None = None
 
 
+class FileMetadata(msgspec.Struct, kw_only=True, rename="camel"):
+    """What a list of files shows of each: seconds, grams, the `materials` of its tools in one text (`PLA, PETG`), and
+    where a picture of it is. `analysed`: whether the file has been read; until then the rest is null."""
+
+    analysed: bool
+    estimated_time: float | None = None
+    filament_grams: float | None = None
+    material: str | None = None
+    slicer: str | None = None
+    layers: int | None = None
+    layer_height: float | None = None
+    printer_model: str | None = None
+    thumbnail: str | None = None
+
+
 class FileItem(msgspec.Struct, kw_only=True, rename="camel"):
     """One file. `date` is Unix time."""
 
@@ -170,14 +187,97 @@ class FileItem(msgspec.Struct, kw_only=True, rename="camel"):
     date: int
     hash: str
     gcode_analysis: GcodeAnalysis
+    metadata: FileMetadata
+
+
+class ToolItem(msgspec.Struct, kw_only=True, rename="camel"):
+    """One tool's part: filament in mm, cm³ and g, its material, its nozzle's diameter in mm."""
+
+    length: float | None
+    volume: float | None
+    weight: float | None
+    material: str | None
+    nozzle_diameter: float | None
+
+
+class ThumbnailItem(msgspec.Struct, kw_only=True):
+    """A picture in the file. `url`: where it is; null for what browsers don't show (QOI)."""
+
+    format: Literal["png", "jpeg", "qoi"]
+    width: int
+    height: int
+    url: str | None
+
+
+class BoxItem(msgspec.Struct, kw_only=True):
+    """Two corners and the size between them, in mm."""
+
+    min: tuple[float, float, float]
+    max: tuple[float, float, float]
+    size: tuple[float, float, float]
+
+
+class FileDetails(FileMetadata, kw_only=True, rename="camel"):
+    """All that the file says of itself. mm, cm³, g, °C."""
+
+    slicer_version: str | None
+    filament_length: float | None
+    filament_volume: float | None
+    tools: list[ToolItem]
+    first_layer_height: float | None
+    height: float | None
+    bounding_box: BoxItem | None
+    nozzle_diameter: float | None
+    nozzle_temperature: float | None
+    bed_temperature: float | None
+    thumbnails: list[ThumbnailItem]
+
+
+class FileView(msgspec.Struct, kw_only=True, rename="camel"):
+    """`GET /files/{name}`: as in the list, with all that is known. `uploadedBy`: the caller who did; `download`: where
+    the content is."""
+
+    name: str
+    display: str
+    path: str
+    origin: Literal["local"] = "local"
+    size: int
+    date: int
+    hash: str
+    gcode_analysis: GcodeAnalysis
+    metadata: FileDetails
+    uploaded_by: str | None
+    project_id: str | None
+    download: str
+
+
+class QuotaView(msgspec.Struct, kw_only=True):
+    """The caller's own quota, in bytes."""
+
+    used: int
+    limit: int
 
 
 class FilesView(msgspec.Struct, kw_only=True):
-    """`GET /files`. `free` and `total` are capped below 1 TiB: FluxStudio's formatter has no larger unit."""
+    """`GET /files`. `count`: how many files there are without `limit` and `offset`. `free`: what the caller may still
+    upload, `used`: what all files take. `free` and `total` are capped below 1 TiB: FluxStudio's formatter has no larger
+    unit."""
 
     files: list[FileItem]
+    count: int
     free: int
     total: int
+    used: int
+    quota: QuotaView | None = None
+
+
+class FileDeleted(msgspec.Struct, kw_only=True, rename="camel"):
+    """`count`: 0 if the file wasn't there; `canceledJobs`: how many were taken out of the queue for it."""
+
+    success: bool = True
+    message: str
+    count: int
+    canceled_jobs: int = 0
 
 
 class UploadedItem(msgspec.Struct, kw_only=True):
@@ -203,6 +303,12 @@ class SnapshotQuery(msgspec.Struct, kw_only=True):
     """`GET /camera/snapshot`. `base64`: the picture as text."""
 
     format: Literal["jpeg", "base64"] = "jpeg"
+
+
+class ThumbnailQuery(msgspec.Struct, kw_only=True):
+    """`GET /files/{name}/thumbnail`. `size`: pixels that the longer side may have."""
+
+    size: Annotated[int, msgspec.Meta(ge=1, le=MAX_SIDE)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class StatusChange(msgspec.Struct, kw_only=True):

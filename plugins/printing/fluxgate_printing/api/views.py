@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 
 from fluxgate_printing.api.schemas import (
     BedView,
+    BoxItem,
+    FileDetails,
     FileItem,
+    FileMetadata,
+    FileView,
     GcodeAnalysis,
     MaterialView,
     PrinterView,
     QueueItem,
     QueueView,
+    ThumbnailItem,
+    ToolItem,
 )
+from fluxgate_printing.files.analysis import FileAnalysis, Thumbnail
 from fluxgate_printing.files.catalog import FileRecord
-from fluxgate_printing.files.gcode_metadata import GcodeMetadata
+from fluxgate_printing.files.thumbnails import SHOWN, best_thumbnail
 from fluxgate_printing.models import (
     ACTIVE_STATUSES,
     JobFile,
@@ -165,7 +174,7 @@ def printer_view(
 
 def file_item(file: FileRecord) -> FileItem:
     """One row of `GET /files`."""
-    analysis = msgspec.convert(file.analysis or {}, GcodeMetadata, strict=False)
+    known = file.known
     return FileItem(
         name=file.name,
         display=file.name,
@@ -173,12 +182,77 @@ def file_item(file: FileRecord) -> FileItem:
         size=file.size,
         date=int(file.created_at.timestamp()),
         hash=file.sha256,
-        gcode_analysis=GcodeAnalysis(
-            estimated_print_time=analysis.estimated_time,
-            filament_length=analysis.filament_length,
-            filament_weight=analysis.filament_weight,
-            materials=analysis.materials,
-            layer_height=analysis.layer_height,
-            slicer=analysis.slicer,
-        ),
+        gcode_analysis=_gcode_analysis(known),
+        metadata=FileMetadata(**_shown(file, known)),
     )
+
+
+def file_view(file: FileRecord) -> FileView:
+    """`GET /files/{name}`."""
+    known = file.known
+    box = known.bounding_box
+    return FileView(
+        name=file.name,
+        display=file.name,
+        path=file.name,
+        size=file.size,
+        date=int(file.created_at.timestamp()),
+        hash=file.sha256,
+        gcode_analysis=_gcode_analysis(known),
+        metadata=FileDetails(
+            **_shown(file, known),
+            slicer_version=known.slicer_version,
+            filament_length=known.filament_length,
+            filament_volume=known.filament_volume,
+            tools=[ToolItem(**msgspec.structs.asdict(tool)) for tool in known.tools],
+            first_layer_height=known.first_layer_height,
+            height=known.height,
+            bounding_box=None if box is None else BoxItem(min=box.min, max=box.max, size=box.size),
+            nozzle_diameter=known.nozzle_diameter,
+            nozzle_temperature=known.nozzle_temperature,
+            bed_temperature=known.bed_temperature,
+            thumbnails=[
+                ThumbnailItem(format=one.format, width=one.width, height=one.height, url=_picture(file, one))
+                for one in known.thumbnails
+            ],
+        ),
+        uploaded_by=file.uploaded_by,
+        project_id=None if file.project_id is None else str(file.project_id),
+        download=f"{_url(file)}/download",
+    )
+
+
+def _gcode_analysis(known: FileAnalysis) -> GcodeAnalysis:
+    return GcodeAnalysis(
+        estimated_print_time=known.estimated_time,
+        filament_length=known.filament_length,
+        filament_weight=known.filament_weight,
+        materials=known.materials,
+        layer_height=known.layer_height,
+        slicer=known.slicer_text,
+    )
+
+
+def _shown(file: FileRecord, known: FileAnalysis) -> dict[str, Any]:
+    """The members that a `FileMetadata` and `FileDetails` have in common."""
+    best = best_thumbnail(known.thumbnails)
+    return {
+        "analysed": known.version > 0,
+        "estimated_time": known.estimated_time,
+        "filament_grams": known.filament_weight,
+        "material": ", ".join(dict.fromkeys(name for name in known.materials if name)) or None,
+        "slicer": known.slicer_text,
+        "layers": known.layer_count,
+        "layer_height": known.layer_height,
+        "printer_model": known.printer_model,
+        "thumbnail": None if best is None else _picture(file, best),
+    }
+
+
+def _picture(file: FileRecord, one: Thumbnail) -> str | None:
+    """Where a picture is: asked for by its own size, as the best that isn't larger."""
+    return f"{_url(file)}/thumbnail?size={max(one.width, one.height)}" if one.format in SHOWN else None
+
+
+def _url(file: FileRecord) -> str:
+    return f"/api/printing/files/{quote(file.name, safe='')}"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from fluxgate.errors import ConflictError, NotFoundError, UnprocessableError
+from fluxgate_printing.files.catalog import FileRecord, file_in_use
 from fluxgate_printing.queue.moving import JobMover
 from fluxgate_printing.queue.records import JobRecord, NewJob, job_from_row, to_column
 from fluxgate_printing.queue.states import check_transition
@@ -146,6 +147,28 @@ class JobRepository(JobMover):
             changed = "status = 'canceled', state_detail = NULL, completed_at = {}, canceled_at = {}, updated_at = {}"
             sql = f"UPDATE print_jobs SET {changed} WHERE status = 'queued' AND {seen} RETURNING *"  # noqa: S608
             rows = await self._database.fetch(sql, now, now, now, *arguments)
+        return [job_from_row(row) for row in rows]
+
+    async def cancel_all_of(self, file: FileRecord, sight: Sight = EVERYTHING) -> list[JobRecord]:
+        """Cancel every queued job that needs this version of a file; the ones canceled. All or none.
+
+        Raises:
+            ConflictError: FILE_IN_USE: one is printing, or isn't within `sight`.
+        """
+        now = datetime.now(UTC)
+        seen, arguments = sight.jobs()
+        async with self._database.transaction():
+            await self._lock_queue()
+            sql = "SELECT status FROM print_jobs WHERE file_id = {} AND status IN ('queued', 'printing')"
+            statuses = [row["status"] for row in await self._database.fetch(sql + self._lock_rows, file.id)]
+            if "printing" in statuses:
+                raise file_in_use(file.name, len(statuses), "A print isn't canceled with its file.")
+            changed = "status = 'canceled', state_detail = NULL, completed_at = {}, canceled_at = {}, updated_at = {}"
+            sql = f"UPDATE print_jobs SET {changed} WHERE file_id = {{}} AND status = 'queued' AND {seen} RETURNING *"  # noqa: S608
+            rows = await self._database.fetch(sql, now, now, now, file.id, *arguments)
+            if len(rows) < len(statuses):
+                others = len(statuses) - len(rows)
+                raise file_in_use(file.name, len(statuses), f"{others} of them you may not cancel.")
         return [job_from_row(row) for row in rows]
 
     async def reorder(self, items: Sequence[tuple[int, int]], sight: Sight = EVERYTHING) -> list[JobRecord]:
