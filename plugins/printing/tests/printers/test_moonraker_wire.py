@@ -250,3 +250,15 @@ async def test_a_server_that_falls_silent(silent_after: int) -> None:
     async with pushing(fall_silent) as driver, watching(driver) as watched:
         assert isinstance(await watched.until_error(), PrinterOfflineError)
         assert [state.status for state in watched.states] == ["offline"] * (silent_after // 2)
+
+
+async def test_a_server_that_refuses() -> None:
+    async def refuse(socket: ServerConnection) -> None:
+        for answer in ({"result": {}}, {"error": {"code": -32602, "message": "Unauthorized"}}):
+            call = msgspec.json.decode(await socket.recv())
+            await socket.send(msgspec.json.encode({"jsonrpc": "2.0", "id": call["id"], **answer}), text=True)
+        await socket.wait_closed()
+
+    async with pushing(refuse) as driver, watching(driver) as watched:
+        with pytest.raises(PrinterRejectedError, match="Unauthorized"):
+            raise await watched.until_error()
