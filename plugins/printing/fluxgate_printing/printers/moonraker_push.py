@@ -16,9 +16,13 @@ from fluxgate_printing.printers.moonraker_api import key_refused
 from fluxgate_printing.printers.moonraker_state import (
     WANTED,
     FileFacts,
+    FolderBody,
     ServerInfo,
+    Webhooks,
     connected_state,
+    folder_and_name,
     loaded_file,
+    part,
     unconnected_state,
 )
 from fluxgate_printing.printers.printer_socket import PrinterSocket, printer_socket
@@ -120,7 +124,7 @@ class _Printer:
             raise PrinterRejectedError(f"Moonraker refused: {exc}") from exc
         if not self._info.klippy_connected:
             self._objects = None
-        elif self._objects is None:
+        elif self._objects is None or part(self._objects, "webhooks", Webhooks).state != self._info.klippy_state:
             await self.subscribe()
 
     async def subscribe(self) -> None:
@@ -146,6 +150,7 @@ class _Printer:
             case "notify_klippy_ready" | "notify_klippy_shutdown":
                 await self.subscribe()
             case "notify_klippy_disconnected":
+                self._objects = None
                 await self.look()
             case "notify_filelist_changed" if self._objects is not None:
                 await self._look_up_file()
@@ -154,9 +159,15 @@ class _Printer:
 
     async def _look_up_file(self) -> None:
         self._facts = None
-        if self._objects is not None and (name := loaded_file(self._objects)) is not None:
-            with suppress(_RefusedError):  # it has no such file
-                self._facts = await self._rpc.call("server.files.metadata", FileFacts, filename=name)
+        if self._objects is None or (name := loaded_file(self._objects)) is None:
+            return
+        try:
+            self._facts = await self._rpc.call("server.files.metadata", FileFacts, filename=name)
+        except _RefusedError:  # there is no such file, or nothing was found out about it
+            folder, file = folder_and_name(name)
+            with suppress(_RefusedError):
+                listed = await self._rpc.call("server.files.get_directory", FolderBody, path=folder)
+                self._facts = FileFacts() if listed.has(file) else None
 
 
 async def watch(url: str, api_key: str | None, timeout: float) -> AsyncIterator[PrinterState]:
