@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urljoin
 
@@ -32,11 +33,13 @@ from fluxgate_printing.printers.moonraker_state import (
     HEATERS,
     WANTED,
     FileFacts,
+    FolderBody,
     Objects,
     PrintStats,
     ServerInfo,
     Webhooks,
     connected_state,
+    folder_and_name,
     loaded_file,
     part,
     unconnected_state,
@@ -127,17 +130,26 @@ class MoonrakerDriver(PrinterDriver):
 
     async def _file_facts(self, objects: Objects) -> FileFacts | None:
         name = loaded_file(objects)
+        prints = part(objects, "print_stats", PrintStats).state in {"printing", "paused"}
+        if self._facts is not None and not (prints and self._facts[0] == name):
+            self._facts = None
         if name is None:
             return None
-        prints = part(objects, "print_stats", PrintStats).state in {"printing", "paused"}
-        if prints and self._facts is not None and self._facts[0] == name:
+        if self._facts is not None:
             return self._facts[1]
-        answer = await self._api.call("GET", f"/server/files/metadata?filename={quote(name, safe='')}")
-        if answer.status == 404:
-            return None
-        facts = result(_expect(answer), FileFacts)
-        self._facts = (name, facts) if prints else None
+        facts = await self._look_up(name)
+        if prints and facts is not None:
+            self._facts = (name, facts)
         return facts
+
+    async def _look_up(self, name: str) -> FileFacts | None:
+        answer = await self._api.call("GET", f"/server/files/metadata?filename={quote(name, safe='')}")
+        if answer.status != 404:
+            return result(_expect(answer), FileFacts)
+        # there is no such file, or nothing was found out about it
+        folder, file = folder_and_name(name)
+        answer = await self._api.call("GET", f"/server/files/directory?path={quote(folder, safe='')}")
+        return FileFacts() if answer.ok and result(answer, FolderBody).has(file) else None
 
     def watch(self) -> AsyncIterator[PrinterState]:
         """See `PrinterDriver`."""
@@ -226,12 +238,14 @@ class MoonrakerDriver(PrinterDriver):
         words = [f"{axis.upper()}{distance:.4f}" for axis, distance in moves.items()]
         if speed is not None:
             words.append(f"F{speed:.2f}")
-        await self._script("SAVE_GCODE_STATE NAME=fluxgate")
+        restore = "RESTORE_GCODE_STATE NAME=fluxgate"
         try:
-            await self._script(f"G91\nG1 {' '.join(words)}")
-        finally:
-            # Klipper drops the rest of a script after a line that it refuses, which G1 may be
-            await self._script("RESTORE_GCODE_STATE NAME=fluxgate")
+            await self._script("\n".join(["SAVE_GCODE_STATE NAME=fluxgate", "G91", f"G1 {' '.join(words)}", restore]))
+        except PrinterRejectedError:
+            # Klipper drops the rest of a script after a line that it refuses, and would go on with G91
+            with suppress(PrinterError):
+                await self._script(restore)
+            raise
 
     async def send_gcode(self, commands: Sequence[str]) -> None:
         """See `PrinterDriver`."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.base import PrinterOfflineError, PrinterRejectedError
@@ -19,15 +16,19 @@ from fluxgate_printing.printers.moonraker_api import key_refused
 from fluxgate_printing.printers.moonraker_state import (
     WANTED,
     FileFacts,
+    FolderBody,
     ServerInfo,
+    Webhooks,
     connected_state,
+    folder_and_name,
     loaded_file,
+    part,
     unconnected_state,
 )
+from fluxgate_printing.printers.printer_socket import PrinterSocket, printer_socket
 
 LOOK_EVERY = 5.0
 LOOK_FOR_KLIPPER_EVERY = 1.0  # one that comes up with an error isn't announced
-MAX_MESSAGE = 4 * 1024**2
 UNAUTHORIZED = -32602
 
 T = TypeVar("T")
@@ -61,10 +62,10 @@ class _RefusedError(Exception):
 
 
 class _Rpc:
-    """Calls and notifications of one connection, for one task. Lost, it raises `PrinterOfflineError`."""
+    """Calls and notifications on one connection, for one task."""
 
-    def __init__(self, socket: ClientConnection, timeout: float) -> None:
-        self._socket = socket
+    def __init__(self, socket: PrinterSocket, timeout: float) -> None:
+        self.socket = socket
         self._timeout = timeout
         self._calls = 0
         self._notifications: deque[_Message] = deque()
@@ -72,38 +73,29 @@ class _Rpc:
     async def call(self, method: str, shape: type[T], **params: object) -> T:
         """What the method answers, as `shape`; `_RefusedError` if that is an error."""
         self._calls += 1
-        request = {"jsonrpc": "2.0", "id": self._calls, "method": method, "params": params}
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._socket.send(msgspec.json.encode(request), text=True)
-                while (message := await self._receive()).id != self._calls:
-                    if message.method:
-                        self._notifications.append(message)
-        except TimeoutError as exc:
-            raise PrinterOfflineError("Moonraker doesn't answer.") from exc
-        except ConnectionClosed as exc:
-            raise _lost() from exc
+        await self.socket.send({"jsonrpc": "2.0", "id": self._calls, "method": method, "params": params})
+        deadline = time.monotonic() + self._timeout
+        while True:
+            message = await self.socket.receive(_Message, deadline - time.monotonic())
+            if message is None:
+                raise PrinterOfflineError("Moonraker doesn't answer.")
+            if message.method:
+                self._notifications.append(message)
+            elif message.id == self._calls:
+                break
         if message.error is not None:
             raise _RefusedError(message.error)
-        return _decode(message.result, shape)
+        return self.socket.decode(message.result, shape)
 
     async def notification(self, wait: float) -> _Message | None:
         """The next notification; None if there is none for `wait` seconds."""
         if self._notifications:
             return self._notifications.popleft()
-        try:
-            async with asyncio.timeout(max(wait, 0)):
-                while not (message := await self._receive()).method:
-                    pass
+        deadline = time.monotonic() + wait
+        while True:
+            message = await self.socket.receive(_Message, deadline - time.monotonic())
+            if message is None or message.method:
                 return message
-        except TimeoutError:
-            return None
-        except ConnectionClosed as exc:
-            raise _lost() from exc
-
-    async def _receive(self) -> _Message:
-        data = await self._socket.recv()
-        return _decode(data.encode() if isinstance(data, str) else data, _Message)
 
 
 class _Printer:
@@ -126,10 +118,13 @@ class _Printer:
 
     async def look(self) -> None:
         """Ask Moonraker how it stands with Klipper, and Klipper for all if that isn't known."""
-        self._info = await self._rpc.call("server.info", ServerInfo)
+        try:
+            self._info = await self._rpc.call("server.info", ServerInfo)
+        except _RefusedError as exc:
+            raise PrinterRejectedError(f"Moonraker refused: {exc}") from exc
         if not self._info.klippy_connected:
             self._objects = None
-        elif self._objects is None:
+        elif self._objects is None or part(self._objects, "webhooks", Webhooks).state != self._info.klippy_state:
             await self.subscribe()
 
     async def subscribe(self) -> None:
@@ -147,7 +142,7 @@ class _Printer:
         match message.method:
             case "notify_status_update" if self._objects is not None:
                 before = loaded_file(self._objects)
-                changes, _ = _decode(message.params, tuple[dict[str, dict[str, object]], float])
+                changes, _ = self._rpc.socket.decode(message.params, tuple[dict[str, dict[str, object]], float])
                 for name, fields in changes.items():
                     self._objects.setdefault(name, {}).update(fields)
                 if loaded_file(self._objects) != before:
@@ -155,6 +150,7 @@ class _Printer:
             case "notify_klippy_ready" | "notify_klippy_shutdown":
                 await self.subscribe()
             case "notify_klippy_disconnected":
+                self._objects = None
                 await self.look()
             case "notify_filelist_changed" if self._objects is not None:
                 await self._look_up_file()
@@ -163,14 +159,21 @@ class _Printer:
 
     async def _look_up_file(self) -> None:
         self._facts = None
-        if self._objects is not None and (name := loaded_file(self._objects)) is not None:
-            with suppress(_RefusedError):  # it has no such file
-                self._facts = await self._rpc.call("server.files.metadata", FileFacts, filename=name)
+        if self._objects is None or (name := loaded_file(self._objects)) is None:
+            return
+        try:
+            self._facts = await self._rpc.call("server.files.metadata", FileFacts, filename=name)
+        except _RefusedError:  # there is no such file, or nothing was found out about it
+            folder, file = folder_and_name(name)
+            with suppress(_RefusedError):
+                listed = await self._rpc.call("server.files.get_directory", FolderBody, path=folder)
+                self._facts = FileFacts() if listed.has(file) else None
 
 
 async def watch(url: str, api_key: str | None, timeout: float) -> AsyncIterator[PrinterState]:
     """The states of the printer behind the Moonraker at `url`, as `PrinterDriver.watch` says."""
-    async with _connection(url, timeout) as rpc:
+    async with printer_socket("Moonraker", f"{url}/websocket", timeout) as socket:
+        rpc = _Rpc(socket, timeout)
         await _identify(rpc, api_key)
         printer = _Printer(rpc)
         await printer.look()
@@ -191,38 +194,9 @@ async def watch(url: str, api_key: str | None, timeout: float) -> AsyncIterator[
                 yield shown
 
 
-@asynccontextmanager
-async def _connection(url: str, timeout: float) -> AsyncIterator[_Rpc]:
-    address = f"ws{url.removeprefix('http')}/websocket"
-    try:
-        socket = await _NoRedirects(
-            address,
-            open_timeout=timeout,
-            ping_interval=timeout,
-            ping_timeout=timeout,
-            close_timeout=1,
-            max_size=MAX_MESSAGE,
-            compression=None,
-            proxy=None,
-        )
-    except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as exc:
-        raise PrinterOfflineError("Moonraker can't be reached.") from exc
-    try:
-        yield _Rpc(socket, timeout)
-    finally:
-        await socket.close()
-
-
-class _NoRedirects(connect):
-    """What a redirect leads to isn't given the API key."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
-
-
 async def _identify(rpc: _Rpc, api_key: str | None) -> None:
     """Say who connects: the upgrade succeeds for anybody, and whatever is called after it fails without the key."""
-    who = {"client_name": "fluxgate", "version": "1", "type": "other", "url": "https://github.com/"}
+    who = {"client_name": "fluxgate", "version": "1", "type": "other", "url": "urn:fluxgate"}
     if api_key:
         who["api_key"] = api_key
     try:
@@ -231,14 +205,3 @@ async def _identify(rpc: _Rpc, api_key: str | None) -> None:
         if exc.code == UNAUTHORIZED:
             raise key_refused(has_key=bool(api_key)) from exc
         raise PrinterRejectedError(f"Moonraker refused: {exc}") from exc
-
-
-def _lost() -> PrinterOfflineError:
-    return PrinterOfflineError("The connection to Moonraker was lost.")
-
-
-def _decode(data: msgspec.Raw | bytes, shape: type[T]) -> T:
-    try:
-        return msgspec.json.decode(data, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise PrinterRejectedError("The server's answer isn't Moonraker's.") from exc

@@ -80,6 +80,26 @@ class FileFacts(msgspec.Struct, frozen=True):
     filament_total: float | None = None
 
 
+class _FolderFile(msgspec.Struct, frozen=True):
+    filename: str
+
+
+class FolderBody(msgspec.Struct, frozen=True):
+    """`GET /server/files/directory`."""
+
+    files: tuple[_FolderFile, ...] = ()
+
+    def has(self, name: str) -> bool:
+        """Whether it has a file of that name."""
+        return any(file.filename == name for file in self.files)
+
+
+def folder_and_name(file: str) -> tuple[str, str]:
+    """Where Moonraker has a file that Klipper prints, and what it is called there."""
+    folder, _, name = file.rpartition("/")
+    return f"gcodes/{folder}".rstrip("/"), name
+
+
 def part(objects: Objects, name: str, shape: type[T]) -> T:
     """The object `name` as `shape`, its defaults if the printer has none; `PrinterRejectedError` for another shape."""
     try:
@@ -94,7 +114,10 @@ def loaded_file(objects: Objects) -> str | None:
 
 
 def connected_state(objects: Objects, facts: FileFacts | None, observed_at: float) -> PrinterState:
-    """The state of a printer whose Klipper answers. `facts`: of the loaded file; None if Moonraker has no such file."""
+    """The state of a printer whose Klipper answers. `facts`: of the loaded file; None if Moonraker has no such file.
+
+    `print_time` has pauses in it: Klipper's other figure lacks the time before any filament is pushed.
+    """
     klipper = part(objects, "webhooks", Webhooks)
     if klipper.state != "ready":
         status: PrinterStatus = "error" if klipper.state in {"shutdown", "error"} else "connecting"

@@ -1,4 +1,4 @@
-"""OctoPrint, over its REST API.
+"""OctoPrint, over its REST API; what it pushes is in `octoprint_push.py`.
 
 What the real server was seen to do that its documentation doesn't say is noted where it matters.
 """
@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote, urljoin
 
 import httpx
 import msgspec
 
-from fluxgate_printing.models import PrinterState
+from fluxgate_printing.models import ACTIVE_STATUSES, PrinterState
 from fluxgate_printing.printers.base import (
+    Axis,
+    Capability,
     PrinterBusyError,
     PrinterDriver,
     PrinterRejectedError,
@@ -22,6 +25,7 @@ from fluxgate_printing.printers.base import (
     not_now,
 )
 from fluxgate_printing.printers.octoprint_api import OctoPrintApi, reason
+from fluxgate_printing.printers.octoprint_push import watch
 from fluxgate_printing.printers.octoprint_state import (
     ConnectionBody,
     JobBody,
@@ -56,6 +60,20 @@ class _Webcam(msgspec.Struct, frozen=True, rename="camel"):
     stream_url: str | None = None
 
 
+class _Extruder(msgspec.Struct, frozen=True):
+    count: int = 1
+
+
+class _Profile(msgspec.Struct, frozen=True, rename="camel"):
+    current: bool = False
+    extruder: _Extruder = _Extruder()
+    heated_bed: bool = True
+
+
+class _ProfilesBody(msgspec.Struct, frozen=True):
+    profiles: dict[str, _Profile]
+
+
 class _SettingsBody(msgspec.Struct, frozen=True):
     webcam: _Webcam = _Webcam()
 
@@ -67,6 +85,8 @@ def check_settings(settings: OctoPrintSettings) -> str:
 
 class OctoPrintDriver(PrinterDriver):
     """One OctoPrint server. ValueError as from `check_settings`. A given `client` is used and not closed."""
+
+    capabilities: frozenset[Capability] = frozenset({"push", "temperature", "home", "jog", "gcode"})
 
     def __init__(self, settings: OctoPrintSettings, client: httpx.AsyncClient | None = None) -> None:
         self._settings = settings
@@ -92,6 +112,10 @@ class OctoPrintDriver(PrinterDriver):
             return connected_state(printer, job, now), agree(printer, job, None)
         connection = _expect(await self._api.call("GET", "/api/connection")).decode(ConnectionBody)
         return unconnected_state(job, connection, now), agree(None, job, connection)
+
+    def watch(self) -> AsyncIterator[PrinterState]:
+        """See `PrinterDriver`."""
+        return watch(self._api, self._settings.timeout, self.read_state)
 
     async def upload(self, name: str, path: Path) -> str:
         """See `PrinterDriver`."""
@@ -152,6 +176,46 @@ class OctoPrintDriver(PrinterDriver):
             raise PrinterBusyError("The file is in use.")
         if answer.status != 404:
             _expect(answer)
+
+    async def set_temperature(self, heater: str, target: float) -> None:
+        """See `PrinterDriver`. OctoPrint would take any target, and tools that there aren't."""
+        if heater not in await self._heaters():
+            raise PrinterRejectedError(f"The printer has no heater {heater!r}.")
+        if heater == "bed":
+            await self._printer_command("bed", {"command": "target", "target": target})
+        else:
+            await self._printer_command("tool", {"command": "target", "targets": {heater: target}})
+
+    async def _heaters(self) -> set[str]:
+        profiles = _expect(await self._api.call("GET", "/api/printerprofiles")).decode(_ProfilesBody).profiles
+        profile = next((profile for profile in profiles.values() if profile.current), _Profile())
+        tools = {f"tool{number}" for number in range(profile.extruder.count)}
+        return tools | {"bed"} if profile.heated_bed else tools
+
+    async def home(self, axes: Sequence[Axis]) -> None:
+        """See `PrinterDriver`."""
+        await self._refuse_if_active()
+        await self._printer_command("printhead", {"command": "home", "axes": list(axes)})
+
+    async def jog(self, moves: Mapping[Axis, float], speed: float | None = None) -> None:
+        """See `PrinterDriver`."""
+        await self._refuse_if_active()
+        at = {} if speed is None else {"speed": speed}
+        await self._printer_command("printhead", {"command": "jog", **dict(moves.items()), **at})
+
+    async def send_gcode(self, commands: Sequence[str]) -> None:
+        """See `PrinterDriver`."""
+        await self._refuse_if_active()
+        await self._printer_command("command", {"commands": list(commands)})
+
+    async def _refuse_if_active(self) -> None:
+        # OctoPrint would carry out a command in the middle of a print, and move the head of a paused one
+        state = await self.read_state()
+        if state.status in ACTIVE_STATUSES:
+            raise not_now(state)
+
+    async def _printer_command(self, what: str, command: dict[str, object]) -> None:
+        await self._expect_taken(await self._api.call("POST", f"/api/printer/{what}", command, once=True))
 
     async def camera_url(self) -> str | None:
         """See `PrinterDriver`. Announced addresses that aren't HTTP (WebRTC, say) count as none."""

@@ -301,6 +301,15 @@ async def test_watching_klipper_come_up_with_a_mistake(moonraker: MoonrakerServe
         await watched.until_status("idle")
 
 
+async def test_watching_klipper_be_replaced_by_one_with_a_mistake(moonraker: MoonrakerServer, real: Rig) -> None:
+    """Nobody says so: not that it came, nor what is wrong."""
+    async with watching(real.driver) as watched:
+        await watched.until_status("idle")
+        moonraker.kill_klippy()
+        moonraker.start_klippy(broken="Option 'pin' in section 'fan' must be specified")
+        await watched.until_status("error")
+
+
 async def test_watching_before_klipper_first_connects(moonraker: MoonrakerServer, real: Rig) -> None:
     moonraker.kill_klippy()
     moonraker.kill()

@@ -108,6 +108,27 @@ async def test_states(raw: RawServer, driver: PrinterDriver, answer: bytes, stat
     assert "advice" not in (state.error or "")
 
 
+COMPLETE = {"webhooks": {"state": "ready"}, "print_stats": {"state": "complete", "filename": "folder/part.gcode"}}
+
+
+@pytest.mark.parametrize(("files", "file"), [(["part.gcode"], "folder/part.gcode"), (["other.gcode"], None)])
+async def test_a_printed_file_of_which_nothing_was_found_out(
+    raw: RawServer, driver: PrinterDriver, files: list[str], file: str | None
+) -> None:
+    listed = {"dirs": [], "files": [{"filename": name} for name in files]}
+    raw.answers[QUERY] = result({"status": COMPLETE})
+    raw.answers["GET /server/files/metadata"] = refusal(404, "Metadata not available for <folder/part.gcode>")
+    raw.answers["GET /server/files/directory"] = result(listed)
+    state = await driver.read_state()
+    assert (state.status, state.file, state.completion) == ("idle", file, 100 if file else None)
+    assert "path=gcodes%2Ffolder " in raw.requests[-1]
+
+    answers = {"server.files.get_directory": listed, "printer.objects.subscribe": {"status": COMPLETE}}
+    async with pushing(lambda socket: answer_all(socket, answers=answers)) as pushed, watching(pushed) as watched:
+        state = await watched.until_status("idle")
+        assert (state.file, state.completion) == (file, 100 if file else None)
+
+
 async def test_fields_of_another_shape(raw: RawServer, driver: PrinterDriver) -> None:
     raw.answers[QUERY] = result({"status": {"webhooks": {"state": "ready"}, "print_stats": {"filename": 7}}})
     with pytest.raises(PrinterRejectedError):
@@ -208,16 +229,21 @@ async def pushing(handler: Callable[[ServerConnection], Awaitable[None]]) -> Asy
         await driver.aclose()
 
 
-async def answer_all(socket: ServerConnection, pushed: object = None) -> None:
-    """Answers as an idle printer; then pushes what is given."""
-    answers: dict[str, object] = {
-        "server.info": {"klippy_connected": True, "klippy_state": "ready"},
-        "printer.objects.subscribe": {"status": {"webhooks": {"state": "ready"}}},
-    }
+IDLE = {
+    "server.connection.identify": {"connection_id": 1},
+    "server.info": {"klippy_connected": True, "klippy_state": "ready"},
+    "printer.objects.subscribe": {"status": {"webhooks": {"state": "ready"}}},
+}
+
+
+async def answer_all(socket: ServerConnection, pushed: object = None, answers: dict[str, object] | None = None) -> None:
+    """Answers as an idle printer, or as it is told; then pushes what is given."""
+    known = IDLE | (answers or {})
     async for data in socket:
         call = msgspec.json.decode(data)
-        body = {"jsonrpc": "2.0", "id": call["id"], "result": answers.get(call["method"], {})}
-        await socket.send(msgspec.json.encode(body), text=True)
+        method = call["method"]
+        outcome = {"result": known[method]} if method in known else {"error": {"code": -32601, "message": "no"}}
+        await socket.send(msgspec.json.encode({"jsonrpc": "2.0", "id": call["id"], **outcome}), text=True)
         if pushed is not None and call["method"] == "printer.objects.subscribe":
             await socket.send(pushed if isinstance(pushed, str) else msgspec.json.encode(pushed))
 
@@ -250,3 +276,15 @@ async def test_a_server_that_falls_silent(silent_after: int) -> None:
     async with pushing(fall_silent) as driver, watching(driver) as watched:
         assert isinstance(await watched.until_error(), PrinterOfflineError)
         assert [state.status for state in watched.states] == ["offline"] * (silent_after // 2)
+
+
+async def test_a_server_that_refuses() -> None:
+    async def refuse(socket: ServerConnection) -> None:
+        for answer in ({"result": {}}, {"error": {"code": -32602, "message": "Unauthorized"}}):
+            call = msgspec.json.decode(await socket.recv())
+            await socket.send(msgspec.json.encode({"jsonrpc": "2.0", "id": call["id"], **answer}), text=True)
+        await socket.wait_closed()
+
+    async with pushing(refuse) as driver, watching(driver) as watched:
+        with pytest.raises(PrinterRejectedError, match="Unauthorized"):
+            raise await watched.until_error()

@@ -21,6 +21,7 @@ from fluxgate_printing.printers.base import (
 from fluxgate_printing.printers.octoprint import OctoPrintDriver
 from fluxgate_printing.settings import OctoPrintSettings
 
+from plugins.printing.tests.printers.rig import watching
 from plugins.printing.tests.printers.wrong_answers import WRONG_ANSWERS
 from tests.support.rawhttp import Answer, RawServer, json_answer, raw_server
 
@@ -233,3 +234,27 @@ async def test_nobody_listens(tmp_path: Path) -> None:
     with pytest.raises(PrinterOfflineError):
         await driver.cancel()  # it never left, so its outcome is known
     await driver.aclose()
+
+
+async def test_the_socket_has_no_origin_and_no_redirect_is_followed(raw: RawServer, driver: PrinterDriver) -> None:
+    raw.answers["POST /api/login"] = json_answer(200, '{"name": "admin", "session": "secret"}')
+    async with raw_server() as elsewhere:
+        location = f"Location: {elsewhere.url.replace('http', 'ws')}/\r\n"
+        raw.answers["GET /sockjs/websocket"] = json_answer(302, "", location)
+        async with watching(driver) as watched:
+            assert isinstance(await watched.until_error(), PrinterOfflineError)
+        assert elsewhere.requests == []
+    assert "origin:" not in raw.requests[-1].lower()
+    assert raw.requests[-1].startswith("GET /sockjs/websocket")
+
+
+async def test_only_heaters_that_there_are(raw: RawServer, driver: PrinterDriver) -> None:
+    profile = {"current": True, "extruder": {"count": 2}, "heatedBed": False}
+    body = msgspec.json.encode({"profiles": {"other": {}, "mine": profile}}).decode()
+    raw.answers["GET /api/printerprofiles"] = json_answer(200, body)
+    raw.answers["POST /api/printer/tool"] = json_answer(204, "")
+    await driver.set_temperature("tool1", 200)
+    for missing in ("tool2", "bed", "chamber", ""):
+        with pytest.raises(PrinterRejectedError):
+            await driver.set_temperature(missing, 50)
+    assert len([head for head in raw.requests if head.startswith("POST ")]) == 1
