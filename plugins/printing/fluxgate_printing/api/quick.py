@@ -15,6 +15,7 @@ from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.queue import IdempotencyKey
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.estimate import Forecast
+from fluxgate_printing.queue.requirements import of_material
 from fluxgate_printing.service import PrintingService
 
 
@@ -51,6 +52,7 @@ async def quick_print(
         new,
         copies=config.copies,
         material_type=material,
+        requirements=of_material(new.requirements, config.material),
         notes=config.notes,
         print_settings=settings if config.infill is None else {**settings, "infill": config.infill},
     )
