@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
-import sys
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from fluxgate.errors import BadGatewayError, BadRequestError, ProblemError, UnavailableError, UpstreamTimeoutError
 from fluxgate.streams.broadcast import BOUNDARY, DELIMITER, LatestFrameBroadcast
 from fluxgate.streams.source import SourceError, SourceFormatError, SourceTimeoutError
+from fluxgate.streams.unsent import limit_unsent, transport_of
 from fluxgate.types import Receive, Scope, Send
-
-UNSENT_LIMIT = 64 * 1024
-"""Bytes that the kernel may hold unsent for a viewer. With its own default a slow link shows pictures 15 s old."""
 
 ENDING = 1.0
 """Seconds that a viewer has to take what is on the way to it when the server ends."""
@@ -104,7 +100,7 @@ async def _send_stream(
             if scope["method"] == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
                 return
-            _limit_unsent(scope)
+            limit_unsent(scope)
             await send({"type": "http.response.body", "body": DELIMITER, "more_body": True})
             viewer.direct = _direct_writer(scope)
             while True:
@@ -155,30 +151,13 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _transport(scope: Scope) -> asyncio.WriteTransport | None:
-    transport: asyncio.WriteTransport | None = (scope.get("extensions") or {}).get("fluxgate.transport")
-    return transport
-
-
-def _limit_unsent(scope: Scope) -> None:
-    """Keep old pictures out of the buffers between here and a slow viewer, where the server offers its transport."""
-    transport = _transport(scope)
-    if transport is None:
-        return
-    # Anything unsent holds the next send back: the transport then never has more than one frame.
-    transport.set_write_buffer_limits(high=0)
-    connection = transport.get_extra_info("socket")
-    if connection is not None and sys.platform == "linux" and connection.family != socket.AF_UNIX:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_LIMIT)
-
-
 def _direct_writer(scope: Scope) -> Callable[[bytes], bool] | None:
     """Writes a chunk straight to the server's transport if that is idle; None where the server offers none.
 
     Waking a task for each viewer and frame to `await send` costs as much as the kernel does for sending the frame. An
     HTTP/1.1 answer without a length is sent in chunks, so that whole chunks can be written between two sends.
     """
-    transport = _transport(scope)
+    transport = transport_of(scope)
     if transport is None or scope["http_version"] != "1.1":
         return None
     is_closing, unsent, write = transport.is_closing, transport.get_write_buffer_size, transport.write

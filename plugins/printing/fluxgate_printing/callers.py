@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 from uuid import UUID
 
@@ -70,6 +71,10 @@ class Callers:
             )
         return found
 
+    async def titles(self, projects: Iterable[UUID], principal: Principal) -> dict[UUID, str]:
+        """What projects are called, of those only that the caller has to do with."""
+        return await self._projects.titles(projects, None if self.is_admin(principal) else principal.id)
+
     async def printed_for(self, file: FileRecord, project_id: UUID | None, principal: Principal) -> UUID | None:
         """The project that a print of this file is for: `project_id`, for which the caller may print, or else the
         file's own if the caller may for that one.
@@ -83,6 +88,10 @@ class Callers:
         if self.access.own_only and file.uploaded_by != principal.id:
             raise ForbiddenError("You may look at this file's project and not print for it.", code="PROJECT_FORBIDDEN")
         return project_id
+
+    async def projects_of(self, principal: Principal) -> frozenset[UUID]:
+        """The projects in which the caller has any part."""
+        return await self._projects.of(principal.id)
 
     async def may_print_for(self, project: UUID | None, user: str) -> bool:
         """Whether a user's part in a project is more than to look."""

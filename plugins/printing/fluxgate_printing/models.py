@@ -7,9 +7,11 @@ OctoPrint's `/api/printer`, `/api/job` and `/api/files`, because FluxPrint and F
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+Millimetres = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
 
 PrinterStatus = Literal[
     "offline", "connecting", "idle", "printing", "pausing", "paused", "resuming", "cancelling", "finishing", "error"
@@ -27,6 +29,14 @@ class Temperature(msgspec.Struct, frozen=True):
 
     actual: float | None = None
     target: float | None = None
+
+
+class BuildVolume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Width, depth and height in mm."""
+
+    x: Millimetres
+    y: Millimetres
+    z: Millimetres
 
 
 class FilamentUse(msgspec.Struct, frozen=True):

@@ -45,8 +45,7 @@ def _native(settings: PrintingSettings) -> PluginSpec:
         route_handlers=backend.access.guarded(NATIVE_HANDLERS),
         dependencies={
             "service": Provide(lambda: backend.service, sync_to_thread=False),
-            "jobs": Provide(lambda: backend.service.jobs, sync_to_thread=False),
-            "callers": Provide(lambda: backend.service.callers, sync_to_thread=False),
+            "ledger": Provide(lambda: backend.service.ledger, sync_to_thread=False),
         },
     )
     return PluginSpec(
@@ -68,10 +67,7 @@ def _proxied(settings: PrintingSettings) -> PluginSpec:
     router = Router(
         path="/",
         route_handlers=backend.access.guarded(PROXIED_HANDLERS),
-        dependencies={
-            "jobs": Provide(lambda: backend.jobs, sync_to_thread=False),
-            "callers": Provide(lambda: backend.callers, sync_to_thread=False),
-        },
+        dependencies={"ledger": Provide(lambda: backend.ledger, sync_to_thread=False)},
     )
     return PluginSpec(
         title=f"{TITLE} (FluxPrint)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from fluxgate.db import Database
@@ -24,6 +25,29 @@ class ProjectRepository:
             "SELECT role FROM project_members WHERE project_id = {} AND user_id = {}", project, user
         )
         return str(rows[0]["role"]) if rows else None
+
+    async def of(self, user: str) -> frozenset[UUID]:
+        """The projects in which a user has any part."""
+        rows = await self._database.fetch(
+            "SELECT id FROM projects WHERE owner = {} UNION SELECT project_id FROM project_members WHERE user_id = {}",
+            user,
+            user,
+        )
+        return frozenset(UUID(str(row["id"])) for row in rows)
+
+    async def titles(self, projects: Iterable[UUID], user: str | None = None) -> dict[UUID, str]:
+        """What projects are called, by their UUIDs; with a `user`, of those only in which that user is something."""
+        wanted = sorted(set(projects))
+        if not wanted:
+            return {}
+        marks = ", ".join("{}" for _ in wanted)
+        sql = f"SELECT id, title FROM projects WHERE id IN ({marks})"  # noqa: S608 - only marks
+        arguments: list[object] = [*wanted]
+        if user is not None:
+            sql += " AND (owner = {} OR id IN (SELECT project_id FROM project_members WHERE user_id = {}))"
+            arguments += [user, user]
+        rows = await self._database.fetch(sql, *arguments)
+        return {UUID(str(row["id"])): str(row["title"]) for row in rows}
 
     async def resolve(self, project: str | UUID) -> UUID | None:
         """The project's UUID, from that or from its `external_id`; None if there is no such project.

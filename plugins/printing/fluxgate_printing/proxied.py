@@ -13,19 +13,34 @@ from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, Principal, 
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.accepted import project_named
 from fluxgate_printing.access import WATCH, Access
-from fluxgate_printing.api import docs, jobs
+from fluxgate_printing.api import docs, jobs, projects
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
+from fluxgate_printing.costs import Costs
+from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.fluxprint import DEFAULT_URL, UPSTREAM, fluxprint_check
 from fluxgate_printing.journal import AcceptedJob
+from fluxgate_printing.ledger import JobLedger
 from fluxgate_printing.projects import ProjectRepository
+from fluxgate_printing.queue.history import JobHistory
 from fluxgate_printing.queue.records import NewJob
 from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.queue.statistics import ProjectStatistics
 from fluxgate_printing.recorder import AcceptedJobs
+from fluxgate_printing.retention import Retention
 from fluxgate_printing.settings import FLUXPRINT, PrintingSettings
 
 T = TypeVar("T")
-HANDLERS = (jobs.active, jobs.history, jobs.one)
+HANDLERS = (
+    jobs.active,
+    jobs.history,
+    jobs.one,
+    jobs.change_status,
+    jobs.sync,
+    jobs.link,
+    projects.stats,
+    projects.detailed,
+)
 
 
 class FluxPrintBackend:
@@ -36,6 +51,7 @@ class FluxPrintBackend:
         self.access = Access(settings.access, settings.printer_groups, FLUXPRINT)
         self._callers: Callers | None = None
         self._jobs: JobRepository | None = None
+        self._ledger: JobLedger | None = None
         self._projects: ProjectRepository | None = None
         self._recorder: AcceptedJobs | None = None
         self._camera: Camera | None = None
@@ -45,6 +61,11 @@ class FluxPrintBackend:
     def jobs(self) -> JobRepository:
         """The recorded jobs; PluginError before the backend runs."""
         return _running(self._jobs)
+
+    @property
+    def ledger(self) -> JobLedger:
+        """The record of all jobs; PluginError before the backend runs."""
+        return _running(self._ledger)
 
     @property
     def projects(self) -> ProjectRepository:
@@ -103,11 +124,23 @@ class FluxPrintBackend:
         """Open journal and camera; close them in reverse order."""
         if context.database is None:
             raise PluginError("the printing plugin needs its database")
-        self._jobs = JobRepository(context.database)
+        costs = Costs(self._settings.costs)
+        self._jobs = JobRepository(context.database, density=costs.density)
         self._projects = ProjectRepository(context.database)
         self._callers = Callers(self.access, self._projects)
+        self._ledger = JobLedger(
+            jobs=self._jobs,
+            history=JobHistory(context.database),
+            statistics=ProjectStatistics(context.database),
+            files=FileRepository(context.database),
+            callers=self._callers,
+            costs=costs,
+        )
         self._client = context.clients[UPSTREAM]
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(
+                Retention(context.database, self._jobs, self._settings.retention_days).running()
+            )
             self._recorder = await stack.enter_async_context(
                 AcceptedJobs(context.data_dir / "accepted-jobs", self._write)
             )

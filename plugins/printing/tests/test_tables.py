@@ -35,6 +35,14 @@ INDEXES = {
     "idx_print_jobs_created",
     "idx_print_jobs_completed",
     "idx_print_jobs_created_by",
+    "idx_print_jobs_history",
+    "idx_print_jobs_history_project",
+    "idx_print_jobs_history_status",
+    "idx_print_jobs_history_printer",
+    "idx_print_jobs_history_material",
+    "idx_print_jobs_history_creator",
+    "idx_print_jobs_project_stats",
+    "idx_print_jobs_project_created",
 }
 
 
@@ -73,11 +81,13 @@ async def test_postgres_has_the_functions(migrated_postgres_url: str) -> None:
     database = Database.from_url(migrated_postgres_url)
     rows = await database.fetch(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'audit%'"
+        " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = pg_proc.oid AND d.deptype = 'e')"  # an extension's
     )
     assert {row["proname"] for row in rows} == {
         "update_print_job_status",
         "calculate_print_time",
         "cleanup_old_print_jobs",
+        "note_print_job_ended",
     }
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fluxgate.plugin import Body, RouteDoc
-from fluxgate_printing.api import schemas
+from fluxgate_printing.api import job_schemas, schemas
 from fluxgate_printing.models import (
     FilamentUse,
     JobFile,
@@ -20,17 +20,25 @@ from fluxgate_printing.models import (
 )
 
 __all__ = [
+    "DOWNLOAD",
+    "ESTIMATE",
+    "FILE",
     "FILES",
+    "FILE_LINK",
     "JOB",
+    "JOB_LINK",
+    "JOB_SYNC",
     "QUEUE",
     "QUEUE_ADD",
     "QUEUE_REORDER",
     "QUEUE_START",
+    "QUICK",
     "SNAPSHOT",
     "STATUS",
     "STATUS_CHANGE",
     "STREAM",
     "TEMPERATURE",
+    "THUMBNAIL",
     "UPLOAD",
     "UPLOAD_BODY",
 ]
@@ -116,26 +124,76 @@ QUEUE_START = RouteDoc(
         )
     )
 )
+_FILE: dict[str, Any] = {
+    "name": "bracket.gcode",
+    "display": "bracket.gcode",
+    "path": "bracket.gcode",
+    "size": 1_482_001,
+    "date": 1_767_776_400,
+    "hash": _HASH,
+    "gcode_analysis": schemas.GcodeAnalysis(
+        estimated_print_time=5400, filament_weight=12.6, materials=("PLA",), slicer="PrusaSlicer 2.9.0"
+    ),
+}
+_SHOWN: dict[str, Any] = {
+    "analysed": True,
+    "estimated_time": 5400,
+    "filament_grams": 12.6,
+    "material": "PLA",
+    "slicer": "PrusaSlicer 2.9.0",
+    "layers": 120,
+    "layer_height": 0.2,
+    "printer_model": "MK4",
+    "thumbnail": "/api/printing/files/bracket.gcode/thumbnail?size=220",
+}
 FILES = RouteDoc(
     response=Body(
         example=schemas.FilesView(
-            files=[
-                schemas.FileItem(
-                    name="bracket.gcode",
-                    display="bracket.gcode",
-                    path="bracket.gcode",
-                    size=1_482_001,
-                    date=1_767_776_400,
-                    hash=_HASH,
-                    gcode_analysis=schemas.GcodeAnalysis(
-                        estimated_print_time=5400, filament_weight=12.6, materials=("PLA",), slicer="PrusaSlicer 2.9.0"
-                    ),
-                )
-            ],
+            files=[schemas.FileItem(**_FILE, metadata=schemas.FileMetadata(**_SHOWN))],
+            count=1,
             free=80_000_000_000,
             total=250_000_000_000,
+            used=1_482_001,
         )
     )
+)
+FILE = RouteDoc(
+    response=Body(
+        example=schemas.FileView(
+            **_FILE,
+            metadata=schemas.FileDetails(
+                **_SHOWN,
+                slicer_version="2.9.0",
+                filament_length=4210.0,
+                filament_volume=10.1,
+                tools=[schemas.ToolItem(length=4210.0, volume=10.1, weight=12.6, material="PLA", nozzle_diameter=0.4)],
+                first_layer_height=0.2,
+                height=24.0,
+                bounding_box=None,
+                nozzle_diameter=0.4,
+                nozzle_temperature=215.0,
+                bed_temperature=60.0,
+                thumbnails=[
+                    schemas.ThumbnailItem(format="png", width=220, height=124, url=_SHOWN["thumbnail"]),
+                ],
+            ),
+            uploaded_by="ada",
+            project_id=None,
+            download="/api/printing/files/bracket.gcode/download",
+        )
+    )
+)
+DOWNLOAD = RouteDoc(
+    description="The file as it was uploaded. Single ranges are served (206), with `If-Range`; the entity tag is its"
+    " SHA-256, for `If-None-Match` (304) and `If-Match` (412).",
+    response=Body(media_type="text/x.gcode", schema={"type": "string"}),
+)
+THUMBNAIL = RouteDoc(
+    description="The largest picture in the file that isn't larger than `size`, or the smallest there is. 404"
+    " `THUMBNAIL_NOT_FOUND` if there is none.",
+    query=schemas.ThumbnailQuery,
+    response=Body(media_type="image/png", schema={"type": "string", "contentMediaType": "image/png"}),
+    alternatives=(Body(media_type="image/jpeg", schema={"type": "string", "contentMediaType": "image/jpeg"}),),
 )
 UPLOAD_BODY: dict[str, Any] = {
     "type": "object",
@@ -166,6 +224,16 @@ UPLOAD = RouteDoc(
     ),
     status=201,
 )
+EVENTS = RouteDoc(
+    description=(
+        "First `snapshot`, all that is so now: `{printers, jobs, queue}`. Then `printer`, `job` and `queue`, each with"
+        " one of them as it is now; a job that ended is told once more. `printer-gone`, `job-gone`: it can't be seen"
+        " any more. A client that falls behind misses states in between, never the latest. With `Last-Event-ID` it is"
+        " told what changed since. After a while the answer ends, and the client comes back."
+    ),
+    query=schemas.EventsQuery,
+    response=Body(media_type="text/event-stream", schema={"type": "string"}),
+)
 STREAM = RouteDoc(
     description="Parts are JPEGs, without end. One connection to the camera however many watch.",
     response=Body(media_type="multipart/x-mixed-replace", schema={"type": "string"}),
@@ -177,3 +245,40 @@ SNAPSHOT = RouteDoc(
     alternatives=(Body(media_type="text/plain", schema={"type": "string", "contentEncoding": "base64"}),),
 )
 STATUS_CHANGE = RouteDoc(request=Body(example={"status": "failed", "error_message": "The first layer came off."}))
+JOB_SYNC = RouteDoc(request=Body(example={"status": "printing", "progress": 37.5}))
+JOB_LINK = RouteDoc(request=Body(example={"project_id": "clx8f2k0d0000"}))
+FILE_LINK = RouteDoc(request=Body(example={"project_id": "clx8f2k0d0000"}))
+_ESTIMATE = job_schemas.Estimate(
+    time_hours=1,
+    time_minutes=36,
+    time_seconds=5760,
+    range=job_schemas.TimeRange(low=5200, high=6480),
+    material="PLA",
+    material_grams=12.6,
+    material_cost=0.32,
+    machine_cost=0.8,
+    total_cost=1.12,
+    currency="EUR",
+    confidence="high",
+    basis="The slicer's time, corrected by 8 print(s) of this printer.",
+    sliced_seconds=5400,
+    correction=1.0667,
+    corrected_by=8,
+    printer="mk4",
+)
+ESTIMATE = RouteDoc(
+    request=Body(example={"filename": "bracket.gcode", "material": "PLA", "quality": "standard", "copies": 1}),
+    response=Body(example=_ESTIMATE),
+)
+QUICK = RouteDoc(
+    request=Body(
+        example={
+            "filename": "bracket.gcode",
+            "projectId": "clx8f2k0d0000",
+            "config": {"material": "PLA", "quality": "standard", "copies": 1, "supports": False, "infill": 20},
+        }
+    ),
+    response=Body(
+        example=job_schemas.QuickPrinted(job_id=_JOB_ID, queue_id=12, started=False, waiting=None, estimate=_ESTIMATE)
+    ),
+)

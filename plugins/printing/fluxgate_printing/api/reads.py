@@ -13,34 +13,36 @@ import msgspec
 
 from fluxgate.plugin import Principal
 from fluxgate.types import ASGIApp, Receive, Scope, Send
+from fluxgate_printing.access import PRINTER
 from fluxgate_printing.api.views import job_view, status_view
 from fluxgate_printing.service import PrintingService
 
 _encoder = msgspec.json.Encoder()
 
-Read = Callable[[PrintingService, Principal], Awaitable[object]]
+Read = Callable[[PrintingService, Principal, str | None], Awaitable[object]]
+"""Of the printer that the path names, or of the default one."""
 
 
-async def status(service: PrintingService, _principal: Principal) -> object:
+async def status(service: PrintingService, _principal: Principal, printer: str | None) -> object:
     """`GET /status`: a `StatusView`, with the state's age."""
-    return status_view(service.default, service.state())
+    return status_view(printer or service.default, service.state(printer))
 
 
-async def job(service: PrintingService, principal: Principal) -> object:
+async def job(service: PrintingService, principal: Principal, printer: str | None) -> object:
     """`GET /job`: a `JobView` of what the printer has loaded."""
-    return job_view(service.state(), shown=await service.shows_file(principal))
+    return job_view(service.state(printer), shown=await service.shows_file(principal, printer))
 
 
-async def temperature(service: PrintingService, _principal: Principal) -> object:
+async def temperature(service: PrintingService, _principal: Principal, printer: str | None) -> object:
     """`GET /temperature`: `bed`, `tool0`, … in °C."""
-    return service.state().temperature
+    return service.state(printer).temperature
 
 
 def served(read: Read, service: Callable[[], PrintingService]) -> ASGIApp:
     """`read` as an ASGI app that answers JSON."""
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-        body = _encoder.encode(await read(service(), scope["fluxgate.principal"]))
+        body = _encoder.encode(await read(service(), scope["fluxgate.principal"], scope["path_params"].get(PRINTER)))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),

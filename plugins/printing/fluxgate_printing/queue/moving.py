@@ -1,7 +1,8 @@
 """Moving a job through its states. Every write of `status` is here, checked against `states.py`, and safe with
 several processes.
 
-A claim is one conditional UPDATE. The other moves lock the row, decide in Python and write, in one transaction.
+A claim is one conditional UPDATE behind a look at the printer's bed. The other moves lock the row, decide in Python and
+write, in one transaction.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from fluxgate.db import UniqueViolationError
+import msgspec
+
+from fluxgate.db import Database, UniqueViolationError
 from fluxgate.errors import ConflictError, UnprocessableError
 from fluxgate_printing.queue.reading import JobReader
 from fluxgate_printing.queue.records import JobRecord, job_from_row, to_column
 from fluxgate_printing.queue.states import FINAL, FinalStatus, InvalidTransitionError, check_transition
+from fluxgate_printing.usage import DENSITIES, planned_grams, used_grams
 
 __all__ = ["STARTING", "JobMover"]
 
@@ -27,27 +31,40 @@ Changes = dict[str, Any]
 
 class JobMover(JobReader):
     """Moves of one job. All raise `NotFoundError` (JOB_NOT_FOUND) and `InvalidTransitionError`
-    (JOB_TRANSITION_REFUSED)."""
+    (JOB_TRANSITION_REFUSED).
 
-    async def claim(self, job_id: UUID, printer: str) -> JobRecord | None:
-        """Give a queued job to a printer: it is `printing` from now on. None if it isn't queued any more: somebody
-        was first.
+    `density`: of materials that aren't known, in g/cm³; with it is told what a print took.
+    """
+
+    def __init__(self, database: Database, *, density: float = DENSITIES["PLA"]) -> None:
+        super().__init__(database)
+        self._density = density
+
+    async def claim(self, job_id: UUID, printer: str, *, any_bed: bool = False) -> JobRecord | None:
+        """Give a queued job to a printer whose bed is clear (`any_bed`: or isn't): it is `printing` from now on. None
+        if it isn't queued any more, is held, or the bed isn't clear: somebody was first.
 
         Raises:
             ConflictError: PRINTER_BUSY: another job is printing there, or its outcome there isn't known.
         """
         now = datetime.now(UTC)
         try:
-            rows = await self._database.fetch(
-                "UPDATE print_jobs SET status = 'printing', printer_name = {}, printer_status = NULL, started_at = {},"
-                " progress = 0, state_detail = NULL, outcome_unknown = {}, updated_at = {}"
-                " WHERE id = {} AND status = 'queued' RETURNING *",
-                printer,
-                now,
-                False,
-                now,
-                job_id,
-            )
+            async with self._database.transaction():
+                # Locked, so that whoever ends a print there just now has noted first what that does to the bed.
+                sql = "SELECT bed FROM print_printers WHERE name = {}" + self._lock_rows  # noqa: S608 - constants
+                beds = await self._database.fetch(sql, printer)
+                if beds and beds[0]["bed"] is not None and not any_bed:
+                    return None
+                rows = await self._database.fetch(
+                    "UPDATE print_jobs SET status = 'printing', printer_name = {}, printer_status = NULL,"
+                    " started_at = {}, progress = 0, state_detail = NULL, outcome_unknown = {}, updated_at = {}"
+                    " WHERE id = {} AND status = 'queued' AND NOT on_hold RETURNING *",
+                    printer,
+                    now,
+                    False,
+                    now,
+                    job_id,
+                )
         except UniqueViolationError as error:
             raise ConflictError(f"Printer {printer} has another job.", code="PRINTER_BUSY") from error
         return job_from_row(rows[0]) if rows else None
@@ -108,7 +125,8 @@ class JobMover(JobReader):
         actual_time: int | None = None,
         material_used: float | None = None,
     ) -> JobRecord:
-        """End a job. `actual_time` in seconds (default: since it started), `material_used` in grams."""
+        """End a job. `actual_time` in seconds (default: since it started), `material_used` in grams (default: as its
+        file says, as far as it got)."""
         if status not in FINAL:
             raise ValueError(f"{status} is not an end")
         async with self._database.transaction():
@@ -118,7 +136,7 @@ class JobMover(JobReader):
                 changes["actual_time"] = actual_time
             if material_used is not None:
                 changes["material_used"] = material_used
-            return await self._write(job, changes)
+            return await self._write(job, await self._with_material(job, changes))
 
     async def cancel(self, job_id: UUID) -> JobRecord:
         """Cancel a queued or printing job. What its printer does about it is the caller's business."""
@@ -136,12 +154,13 @@ class JobMover(JobReader):
                 raise ConflictError(
                     f"{job.file_name} is printing; cancel the print with POST /job/cancel.", code="JOB_PRINTING"
                 )
-            return await self._write(job, _entering(job, "canceled"))
+            return await self._write(job, await self._with_material(job, _entering(job, "canceled")))
 
     async def update_status(
         self, job_id: UUID, status: str, progress: float | None = None, error_message: str | None = None
     ) -> JobRecord:
-        """Set the status, with the times that go with it. The same as the SQL function `update_print_job_status`.
+        """Set the status, with the times that go with it. The same as the SQL function `update_print_job_status`, but
+        that the material used is noted too.
 
         Raises:
             UnprocessableError: PROGRESS_OUT_OF_RANGE.
@@ -150,7 +169,8 @@ class JobMover(JobReader):
             raise UnprocessableError("Progress is between 0 and 100.", code="PROGRESS_OUT_OF_RANGE", field="progress")
         async with self._database.transaction():
             job = await self._lock(job_id)
-            return await self._write(job, _entering(job, status, progress=progress, error_message=error_message))
+            changes = _entering(job, status, progress=progress, error_message=error_message)
+            return await self._write(job, await self._with_material(job, changes))
 
     async def mark_unknown(self, job_id: UUID, reason: str) -> JobRecord:
         """Hold a printing job: whether its printer carries it out isn't known. Nothing retries it by itself."""
@@ -159,6 +179,19 @@ class JobMover(JobReader):
     async def adopt(self, job_id: UUID) -> JobRecord:
         """The printer was seen at work on this printing job: its outcome isn't unknown any more."""
         return await self._annotate(job_id, {"outcome_unknown": False, "state_detail": None})
+
+    async def _with_material(self, job: JobRecord, changes: Changes) -> Changes:
+        """`changes`, and what the print took, if they end the job and nobody has said so yet."""
+        known = job.material_used is not None or "material_used" in changes
+        if changes["status"] not in FINAL or known or job.started_at is None or job.file_id is None:
+            return changes
+        rows = await self._database.fetch("SELECT analysis FROM files WHERE id = {}", job.file_id)
+        analysis = msgspec.json.decode(rows[0]["analysis"]) if rows and rows[0]["analysis"] else None
+        planned = planned_grams(analysis, density=self._density, material=job.material_type)
+        if planned is None:
+            return changes
+        used = used_grams(planned * job.copies, changes["status"], changes.get("progress", job.progress))
+        return {**changes, "material_used": used}
 
     async def _annotate(self, job_id: UUID, changes: Changes) -> JobRecord:
         async with self._database.transaction():

@@ -74,29 +74,20 @@ class JobReader:
             )
         )
 
-    async def history(
-        self, limit: int = 20, offset: int = 0, project: UUID | None = None, sight: Sight = EVERYTHING
-    ) -> list[JobRecord]:
-        """Jobs that ended, latest first, of one project or all."""
-        seen, args = sight.jobs()
-        which = f"{FINISHED} AND {seen}"
-        if project is not None:
-            which, args = f"{which} AND project_id = {{}}", [*args, project]
+    async def changed_since(self, moment: datetime) -> list[JobRecord]:
+        """The jobs that were written since, earliest first."""
         return _all(
             await self._database.fetch(
-                f"SELECT * FROM print_jobs WHERE {which}"  # noqa: S608 - constants
-                " ORDER BY completed_at DESC, id LIMIT {} OFFSET {}",
-                *args,
-                limit,
-                offset,
+                "SELECT * FROM print_jobs WHERE updated_at >= {} ORDER BY updated_at, id LIMIT 20000", moment
             )
         )
 
-    async def history_count(self, project: UUID | None = None) -> int:
-        """How many jobs `history` has in all."""
-        which, args = (FINISHED, ()) if project is None else (f"{FINISHED} AND project_id = {{}}", (project,))
-        rows = await self._database.fetch(f"SELECT count(*) AS n FROM print_jobs WHERE {which}", *args)  # noqa: S608
-        return int(rows[0]["n"])
+    async def active_counts(self) -> dict[str, int]:
+        """How many jobs wait (`queued`) and print (`printing`)."""
+        rows = await self._database.fetch(
+            "SELECT status, count(*) AS n FROM print_jobs WHERE status IN ('queued', 'printing') GROUP BY status"
+        )
+        return {str(row["status"]): int(row["n"]) for row in rows}
 
     async def counts(self, sight: Sight = EVERYTHING) -> dict[str, int]:
         """How many jobs there are of each status; statuses without any are missing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -96,7 +97,7 @@ def clean_native(gateway: PrintingGateway) -> None:
             gateway.wait_status(item["id"], "canceled")
     wait_for(lambda: gateway.get("/status")["state"]["flags"]["ready"], 20, "the printer is ready")
     for file in gateway.get("/files")["files"]:
-        gateway.delete(f"/files/{file['name']}")
+        gateway.delete(f"/files/{quote(file['name'], safe='')}")
 
 
 @contextmanager

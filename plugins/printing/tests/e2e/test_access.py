@@ -33,13 +33,14 @@ from tests.support.printing_gateway import PrintingGateway, problem
 
 pytestmark = pytest.mark.xdist_group("printing-access")
 
-LOOK, WATCH, OPERATE, COMMAND = "look", "watch", "operate", "command"
+VICTIMS = "victims-project"
+LOOK, WATCH, OPERATE, COMMAND, RULE = "look", "watch", "operate", "command", "rule"
 MAY: dict[str, set[str]] = {
     "nobody": set(),
     "stranger": set(),
     "viewer": {LOOK, WATCH},
     "operator": {LOOK, WATCH, OPERATE, COMMAND},
-    "admin": {LOOK, WATCH, OPERATE, COMMAND},
+    "admin": {LOOK, WATCH, OPERATE, COMMAND, RULE},
     "operator of the first": {LOOK, WATCH, OPERATE, COMMAND},
     "operator of the second": {LOOK, OPERATE},
     "viewer by scope": {LOOK, WATCH},
@@ -61,13 +62,52 @@ NEEDED = {
     "PUT /queue/reorder": OPERATE,
     "POST /queue/reorder": OPERATE,
     "POST /queue/{}/start": OPERATE,
+    "PATCH /queue/{}": OPERATE,
+    "POST /queue/{}/hold": OPERATE,
+    "POST /queue/{}/release": OPERATE,
+    "GET /queue/{}/waiting": LOOK,
+    "POST /queue/pause": RULE,
+    "POST /queue/resume": RULE,
+    "GET /events": LOOK,
+    "GET /printers": LOOK,
+    "GET /printers/{}": WATCH,
+    "PATCH /printers/{}": COMMAND,
+    "PUT /printers/{}/material": COMMAND,
+    "POST /printers/{}/bed-clear": COMMAND,
+    "POST /printers/{}/temperature": COMMAND,
+    "POST /temperature/hotend": COMMAND,
+    "POST /temperature/bed": COMMAND,
+    "POST /printers/{}/home": COMMAND,
+    "POST /printers/{}/jog": COMMAND,
+    "POST /printers/{}/gcode": RULE,
+    "GET /printers/{}/status": WATCH,
+    "GET /printers/{}/job": WATCH,
+    "GET /printers/{}/temperature": WATCH,
+    "GET /printers/{}/camera/stream": WATCH,
+    "GET /printers/{}/camera/snapshot": WATCH,
+    "POST /printers/{}/job/cancel": COMMAND,
+    "POST /printers/{}/job/pause": COMMAND,
+    "POST /printers/{}/job/resume": COMMAND,
     "GET /files": LOOK,
+    "GET /files/{}": LOOK,
+    "GET /files/{}/download": LOOK,
+    "GET /files/{}/thumbnail": LOOK,
     "POST /files/upload": OPERATE,
     "DELETE /files/{}": OPERATE,
     "GET /jobs/active": LOOK,
     "GET /jobs/history": LOOK,
+    "GET /jobs/history/filter": LOOK,
     "GET /jobs/{}": LOOK,
     "PATCH /jobs/{}/status": OPERATE,
+    "POST /jobs/sync/{}": OPERATE,
+    "POST /jobs/{}/link": OPERATE,
+    "GET /projects/{}/files": LOOK,
+    "GET /projects/{}/stats": LOOK,
+    "GET /projects/{}/stats/detailed": LOOK,
+    "POST /files/{}/link": OPERATE,
+    "DELETE /files/{}/link": OPERATE,
+    "POST /quick-print": OPERATE,
+    "POST /estimate": LOOK,
 }
 FLUXPRINTS = {"GET /status", "GET /job", "GET /temperature"}
 """Looked at without a printer's name there: FluxPrint says which printer it is."""
@@ -90,6 +130,8 @@ def ask(gateway: PrintingGateway, caller: str, method: str, path: str) -> int:
         "{queue_id}": "99",
         "{id}": "99",
         "{name}": "no.gcode",
+        "{printer}": "first",
+        "{project_id}": "no-project",
     }
     for name, text in values.items():
         path = path.replace(name, text)
@@ -210,23 +252,41 @@ def test_no_route_shows_or_changes_what_is_anothers(site: Site, ledger: Ledger) 
     """Every route there is, with the names and numbers of somebody else's things."""
     otto = site.with_("otto")
     assert upload(otto, "victim.gcode").status_code == 201
-    job = otto.post("/queue", json={"filename": "victim.gcode", "projectTitle": "victim"}).json()
+    execute(
+        site.gateway,
+        "INSERT INTO projects (id, external_id, title, owner, created_at) VALUES"
+        f" ('44444444-4444-4444-4444-444444444444', '{VICTIMS}', 'the victim', 'otto', '2026-01-01T00:00:00+00:00')",
+    )
+    wanted = {"filename": "victim.gcode", "project_id": VICTIMS}
+    job = otto.post("/queue", json=wanted).json()
     number, identity = job["queue_id"], job["job_id"]
     before = otto.get(f"/jobs/{identity}").json()
-    values = {"{job_id}": identity, "{queue_id}": str(number), "{id}": str(number), "{name}": "victim.gcode"}
+    values = {
+        "{job_id}": identity,
+        "{queue_id}": str(number),
+        "{id}": str(number),
+        "{name}": "victim.gcode",
+        "{project_id}": VICTIMS,
+    }
     bodies: dict[str, list[dict[str, Any]]] = {
         "POST /queue": [{"json": {"filename": "victim.gcode", "print": start}} for start in (False, True)],
         "PUT /queue/reorder": [{"json": {"items": [{"id": number, "position": 9}]}}],
         "POST /queue/reorder": [{"json": {"items": [{"id": number, "position": 9}]}}],
         "PATCH /jobs/{job_id}/status": [{"json": {"status": to}} for to in ("canceled", "completed", "failed")],
         "POST /files/upload": [{"files": {"files": ("victim.gcode", SHORT + b";evil\n")}}],
+        "POST /jobs/sync/{queue_id}": [{"json": {"status": to}} for to in ("canceled", "printing", "failed")],
+        "POST /jobs/{job_id}/link": [{"json": {"project_id": VICTIMS}}],
+        "POST /files/{name}/link": [{"json": {"project_id": VICTIMS}}],
+        "DELETE /files/{name}/link": [{"json": {"project_id": VICTIMS}}],
+        "POST /quick-print": [{"json": wanted}, {"json": {"filename": "victim.gcode"}}],
+        "POST /estimate": [{"json": {"filename": "victim.gcode"}}],
     }
     for method, template in operations(site.gateway):
         path = template
         for name, text in values.items():
             path = path.replace(name, text)
-        if template == "/camera/stream":
-            continue  # endless; who may look at it is in the matrix above
+        if template in {"/camera/stream", "/events"}:
+            continue  # endless; who may look at them is in the matrix above
         for caller, role in (("olga", "operator"), ("vera", "viewer"), ("Otto", "operator"), ("key:otto", "operator")):
             for body in bodies.get(f"{method} {template}", [{}]):
                 answer = site.with_(caller, role).request(method, path, **body)

@@ -168,6 +168,6 @@ asyncio.run(main(sys.argv[1]))
     assert [process.returncode for process in processes] == [0, 0, 0], results
     claimed = [line for out, _ in results for line in out.split()]
     assert sorted(claimed) == sorted(str(job.id) for job in made)
-    assert await jobs.history_count() == 12
+    assert (await jobs.counts())["completed"] == 12
     queue = await jobs.queue()
     assert len({job.position for job in queue}) == len(queue) == len({job.fluxprint_queue_id for job in queue})

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fluxgate_printing.files.catalog import FileRepository
+from fluxgate_printing.queue.history import JobHistory
 from fluxgate_printing.queue.records import JobRecord, NewJob
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.states import InvalidTransitionError
@@ -276,10 +277,10 @@ async def test_active_and_history(jobs: JobRepository, database: Database) -> No
     for job in made[:3]:
         await jobs.cancel(job.id)
     assert [job.file_name for job in await jobs.active()] == ["4.gcode", "3.gcode", "5.gcode"]
-    assert [job.file_name for job in await jobs.history()] == ["2.gcode", "1.gcode", "0.gcode"]
-    assert [job.file_name for job in await jobs.history(limit=1, offset=1)] == ["1.gcode"]
-    assert [job.file_name for job in await jobs.history(project=project)] == ["1.gcode"]
-    assert (await jobs.history_count(), await jobs.history_count(project)) == (3, 1)
+    history = JobHistory(database)
+    assert [job.file_name for job in await history.page()] == ["2.gcode", "1.gcode", "0.gcode"]
+    assert [job.file_name for job in await history.page(limit=1, offset=1)] == ["1.gcode"]
+    assert await history.count() == 3
 
 
 async def test_cleanup_deletes_only_old_ends(jobs: JobRepository, database: Database) -> None:

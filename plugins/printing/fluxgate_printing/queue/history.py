@@ -1,0 +1,106 @@
+"""The jobs that ended, sifted: the list that dashboards page through, and how long it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from fluxgate.db import Database
+from fluxgate_printing.queue.reading import FINISHED
+from fluxgate_printing.queue.records import JobRecord, job_from_row
+from fluxgate_printing.queue.states import FinalStatus
+from fluxgate_printing.sight import EVERYTHING, Sight
+from fluxgate_printing.usage import planned_seconds
+
+__all__ = ["COUNTED", "HistoryFilter", "JobHistory"]
+
+COUNTED = 100_000
+"""How far a list's length is counted: past that nobody pages, and counting a million rows takes longer than reading
+the page."""
+RECENT = 50
+"""Prints of a printer that tell how good its estimates are."""
+
+
+class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What all of a list's jobs are; None: anything. They ended from `since` on and before `until`; `search`: a part of
+    the file's name, in any case of (ASCII) letters."""
+
+    project: UUID | None = None
+    status: FinalStatus | None = None
+    printer: str | None = None
+    material: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str | None = None
+
+
+ANYTHING = HistoryFilter()
+
+
+class JobHistory:
+    """Reads `print_jobs`; the indexes that make it fast with a million rows are in `printing_0006`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self, wanted: HistoryFilter = ANYTHING, limit: int = 20, offset: int = 0, sight: Sight = EVERYTHING
+    ) -> list[JobRecord]:
+        """Latest first."""
+        where, arguments = _where(wanted, sight)
+        sql = f"SELECT * FROM print_jobs WHERE {where} ORDER BY completed_at DESC, id LIMIT {{}} OFFSET {{}}"  # noqa: S608
+        return [job_from_row(row) for row in await self._database.fetch(sql, *arguments, limit, offset)]
+
+    async def count(self, wanted: HistoryFilter = ANYTHING, sight: Sight = EVERYTHING) -> int:
+        """How many jobs the list has; `COUNTED` if it has more."""
+        where, arguments = _where(wanted, sight)
+        inner = f"SELECT 1 AS one FROM print_jobs WHERE {where} LIMIT {{}}"  # noqa: S608 - constants
+        rows = await self._database.fetch(f"SELECT count(*) AS n FROM ({inner}) counted", *arguments, COUNTED)  # noqa: S608
+        return int(rows[0]["n"])
+
+    async def times(self, printer: str) -> list[tuple[float, float]]:
+        """(actual, estimated) seconds of the latest completed prints of a printer whose files said how long they
+        take."""
+        rows = await self._database.fetch(
+            "SELECT j.actual_time, f.analysis FROM print_jobs j JOIN files f ON f.id = j.file_id"
+            " WHERE j.printer_name = {} AND j.status = 'completed' AND j.actual_time > 0 AND j.copies = 1"
+            " ORDER BY j.completed_at DESC LIMIT {}",
+            printer,
+            RECENT,
+        )
+        pairs: list[tuple[float, float]] = []
+        for row in rows:
+            analysis = msgspec.json.decode(row["analysis"]) if row["analysis"] else None
+            estimated = planned_seconds(analysis)
+            if estimated is not None:
+                pairs.append((float(row["actual_time"]), estimated))
+        return pairs
+
+
+def _where(wanted: HistoryFilter, sight: Sight) -> tuple[str, list[object]]:
+    seen, arguments = sight.jobs()
+    parts = [FINISHED, seen]
+    for condition, value in (
+        ("project_id = {}", wanted.project),
+        ("status = {}", wanted.status),
+        ("printer_name = {}", wanted.printer),
+        ("material_type = {}", wanted.material),
+        ("completed_at >= {}", wanted.since),
+        ("completed_at < {}", wanted.until),
+        ("lower(file_name) LIKE lower({}) ESCAPE '!'", _part(wanted.search)),
+    ):
+        if value is not None:
+            parts.append(condition)
+            arguments.append(value)
+    return " AND ".join(parts), arguments
+
+
+def _part(text: str | None) -> str | None:
+    """The pattern of everything that contains `text`, as it is."""
+    if not text:
+        return None
+    for special in "!%_":
+        text = text.replace(special, f"!{special}")
+    return f"%{text}%"
