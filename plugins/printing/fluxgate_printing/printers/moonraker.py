@@ -116,16 +116,17 @@ class MoonrakerDriver(PrinterDriver):
     async def read_state(self) -> PrinterState:
         """See `PrinterDriver`. One request; a second for the file that is loaded, while it prints only once."""
         objects = await self._objects()
-        if isinstance(objects, ServerInfo):
-            return unconnected_state(objects, time.time())
+        if isinstance(objects, PrinterState):
+            return objects
         return connected_state(objects, await self._file_facts(objects), time.time())
 
-    async def _objects(self) -> Objects | ServerInfo:
-        """Klipper's objects, or what Moonraker says when it has no Klipper."""
+    async def _objects(self) -> Objects | PrinterState:
+        """Klipper's objects, or the state of a printer whose Klipper Moonraker doesn't have."""
         answer = await self._api.call("POST", "/printer/objects/query", _Query(WANTED))
         # 404 before Klipper was first connected, 503 when it was lost
         if answer.status in {404, 503}:
-            return result(_expect(await self._api.call("GET", "/server/info")), ServerInfo)
+            info = result(_expect(await self._api.call("GET", "/server/info")), ServerInfo)
+            return unconnected_state(info, time.time(), found=answer.status == 503)
         return result(_expect(answer), _StatusBody).status
 
     async def _file_facts(self, objects: Objects) -> FileFacts | None:
@@ -191,7 +192,7 @@ class MoonrakerDriver(PrinterDriver):
         """See `PrinterDriver`. Restarts a Klipper that has shut down, and clears a print that failed; Moonraker finds
         a Klipper that was started again by itself. Returns before the printer is connected."""
         objects = await self._objects()
-        if isinstance(objects, ServerInfo):
+        if isinstance(objects, PrinterState):
             return
         if part(objects, "webhooks", Webhooks).state in {"shutdown", "error"}:
             _expect(await self._api.call("POST", "/printer/firmware_restart"))
@@ -268,7 +269,7 @@ class MoonrakerDriver(PrinterDriver):
 
     async def _klipper_answers(self) -> bool:
         try:
-            return not isinstance(await self._objects(), ServerInfo)
+            return not isinstance(await self._objects(), PrinterState)
         except PrinterError:
             return False
 

@@ -30,6 +30,7 @@ from fluxgate_printing.printers.printer_socket import PrinterSocket, printer_soc
 LOOK_EVERY = 5.0
 LOOK_FOR_KLIPPER_EVERY = 1.0  # one that comes up with an error isn't announced
 UNAUTHORIZED = -32602
+NO_SUCH_METHOD = -32601  # what is Klipper's, as long as it was never connected
 
 T = TypeVar("T")
 
@@ -104,6 +105,7 @@ class _Printer:
     def __init__(self, rpc: _Rpc) -> None:
         self._rpc = rpc
         self._info = ServerInfo(klippy_connected=False, klippy_state="disconnected")
+        self._found = False
         self._objects: dict[str, dict[str, object]] | None = None  # None: Moonraker has no Klipper to subscribe to
         self._facts: FileFacts | None = None
 
@@ -113,7 +115,7 @@ class _Printer:
 
     def state(self) -> PrinterState:
         if self._objects is None:
-            return unconnected_state(self._info, time.time())
+            return unconnected_state(self._info, time.time(), found=self._found)
         return connected_state(self._objects, self._facts, time.time())
 
     async def look(self) -> None:
@@ -122,9 +124,7 @@ class _Printer:
             self._info = await self._rpc.call("server.info", ServerInfo)
         except _RefusedError as exc:
             raise PrinterRejectedError(f"Moonraker refused: {exc}") from exc
-        if not self._info.klippy_connected:
-            self._objects = None
-        elif self._objects is None or part(self._objects, "webhooks", Webhooks).state != self._info.klippy_state:
+        if self._objects is None or part(self._objects, "webhooks", Webhooks).state != self._info.klippy_state:
             await self.subscribe()
 
     async def subscribe(self) -> None:
@@ -132,8 +132,10 @@ class _Printer:
         self._objects = None
         try:
             body = await self._rpc.call("printer.objects.subscribe", _StatusBody, objects=WANTED)
-        except _RefusedError:  # Klipper is just coming or going
+        except _RefusedError as exc:  # there is no Klipper, or it is just coming or going
+            self._found = exc.code != NO_SUCH_METHOD
             return
+        self._found = True
         self._objects = body.status
         await self._look_up_file()
 

@@ -144,9 +144,13 @@ def connected_state(objects: Objects, facts: FileFacts | None, observed_at: floa
     )
 
 
-def unconnected_state(info: ServerInfo, observed_at: float) -> PrinterState:
-    """The state when Moonraker has nothing to tell of the printer."""
-    if info.klippy_connected:
+def unconnected_state(info: ServerInfo, observed_at: float, *, found: bool) -> PrinterState:
+    """The state when Moonraker has nothing to tell of the printer. `found`: it had a Klipper since it was started, and
+    lost it.
+
+    One that it hasn't found yet may be printing: it doesn't care whether Moonraker runs.
+    """
+    if info.klippy_connected or not found:
         return PrinterState(status="connecting", text=TEXTS["connecting"], observed_at=observed_at)
     return PrinterState(
         status="offline", text=TEXTS["offline"], error="Klipper isn't running.", observed_at=observed_at

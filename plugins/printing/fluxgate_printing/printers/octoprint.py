@@ -115,7 +115,7 @@ class OctoPrintDriver(PrinterDriver):
 
     def watch(self) -> AsyncIterator[PrinterState]:
         """See `PrinterDriver`."""
-        return watch(self._api, self._settings.timeout, self.read_state)
+        return watch(self._api, self.read_state)
 
     async def upload(self, name: str, path: Path) -> str:
         """See `PrinterDriver`."""

@@ -37,12 +37,10 @@ class _Login(msgspec.Struct, frozen=True):
     session: str
 
 
-async def watch(
-    api: OctoPrintApi, timeout: float, read_state: Callable[[], Awaitable[PrinterState]]
-) -> AsyncIterator[PrinterState]:
+async def watch(api: OctoPrintApi, read_state: Callable[[], Awaitable[PrinterState]]) -> AsyncIterator[PrinterState]:
     """The states of the printer, as `PrinterDriver.watch` says. `read_state` asks by REST."""
     login = await _log_in(api)
-    async with printer_socket("OctoPrint", f"{api.url}/sockjs/websocket", timeout) as socket:
+    async with printer_socket("OctoPrint", f"{api.url}/sockjs/websocket", api.timeout) as socket:
         await socket.send(SUBSCRIBE)
         await socket.send(login)
         shown = await read_state()

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from fluxgate_printing.printers.base import PrinterOfflineError, PrinterRejectedError
 
@@ -57,8 +57,9 @@ class PrinterSocket:
 
 @asynccontextmanager
 async def printer_socket(server: str, url: str, timeout: float) -> AsyncIterator[PrinterSocket]:
-    """A connection to the http(s) `url`; `PrinterOfflineError` if there can be none. `timeout`: seconds until it is
-    made, and of silence before a ping, and after it, until it counts as lost."""
+    """A connection to the http(s) `url`. `PrinterOfflineError` if nobody answers, `PrinterRejectedError` if the answer
+    isn't a WebSocket. `timeout`: seconds until it is made, and of silence before a ping, and after it, until it counts
+    as lost."""
     try:
         connection = await _NoRedirects(
             f"ws{url.removeprefix('http')}",
@@ -70,6 +71,12 @@ async def printer_socket(server: str, url: str, timeout: float) -> AsyncIterator
             compression=None,
             proxy=None,
         )
+    except InvalidStatus as exc:
+        if exc.response.status_code >= 500:  # a proxy in front of a server that is down
+            raise PrinterOfflineError(f"{server} can't be reached.") from exc
+        raise PrinterRejectedError(
+            f"{server} doesn't open a WebSocket ({exc.response.status_code}): does a proxy stand in between?"
+        ) from exc
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as exc:
         raise PrinterOfflineError(f"{server} can't be reached.") from exc
     try:

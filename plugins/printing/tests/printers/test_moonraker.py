@@ -81,7 +81,7 @@ async def test_before_klipper_first_connects(real: Rig, moonraker: MoonrakerServ
     moonraker.start()
     assert moonraker.request("POST", "/printer/objects/query", {"objects": {}}).status_code == 404
     state = await real.driver.read_state()
-    assert (state.status, state.file, state.temperature, state.error) == ("offline", None, {}, "Klipper isn't running.")
+    assert (state.status, state.file, state.temperature, state.error) == ("connecting", None, {}, None)
     for command in (partial(real.driver.start, "part.gcode"), real.driver.pause, partial(real.driver.home, ["x"])):
         with pytest.raises(PrinterOfflineError):
             await command()
@@ -95,7 +95,7 @@ async def test_klipper_dies_and_comes_back(real: Rig, moonraker: MoonrakerServer
     stored = await printing(real)
     moonraker.kill_klippy()
     state = await real.until_status("offline")
-    assert (state.file, state.completion) == (None, None)
+    assert (state.file, state.completion, state.error) == (None, None, "Klipper isn't running.")
     for command in (partial(real.driver.start, stored), real.driver.cancel):
         with pytest.raises(PrinterOfflineError):
             await command()
@@ -315,7 +315,7 @@ async def test_watching_before_klipper_first_connects(moonraker: MoonrakerServer
     moonraker.kill()
     moonraker.start()
     async with watching(real.driver) as watched:
-        await watched.until_status("offline")
+        await watched.until_status("connecting")
         moonraker.start_klippy()
         await watched.until_status("idle")
 
@@ -332,6 +332,25 @@ async def test_watching_the_server_die(moonraker: MoonrakerServer, real: Rig) ->
     moonraker.until_klippy("ready")
     async with watching(real.driver) as watched:
         await watched.until_status("idle")
+
+
+async def test_watching_moonraker_come_back_to_a_klipper_that_prints(moonraker: MoonrakerServer, real: Rig) -> None:
+    """Klipper prints on whether Moonraker runs or not: it mustn't look lost before it is found."""
+    stored = await printing(real)
+    moonraker.kill()
+    moonraker.start()
+    async with watching(real.driver) as watched:
+        state = await watched.until_status("printing")
+        assert {state.status for state in watched.states} <= {"connecting", "printing"}
+    assert (state.file, (await real.driver.read_state()).status) == (stored, "printing")
+
+
+async def test_reading_moonraker_come_back_to_a_klipper_that_prints(moonraker: MoonrakerServer, real: Rig) -> None:
+    await printing(real)
+    moonraker.kill()
+    moonraker.start()
+    states = await real.states_until(lambda state: state.status == "printing")
+    assert {state.status for state in states} <= {"connecting", "printing"}
 
 
 @pytest.mark.parametrize("key", ["not-the-key", None])

@@ -55,7 +55,7 @@ async def raw(anyio_backend: str) -> AsyncIterator[RawServer]:
 
 @pytest.fixture
 async def driver(raw: RawServer) -> AsyncIterator[PrinterDriver]:
-    driver = OctoPrintDriver(OctoPrintSettings(url=raw.url, api_key="key", timeout=0.5))
+    driver = OctoPrintDriver(OctoPrintSettings(url=raw.url, api_key="key", timeout=1))
     yield driver
     await driver.aclose()
 
@@ -74,7 +74,7 @@ async def test_a_wrong_answer_to_a_read(raw: RawServer, driver: PrinterDriver, c
     begun = time.monotonic()
     with pytest.raises(error) as caught:
         await driver.read_state()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
     assert "127.0.0.1" not in str(caught.value)
 
 
@@ -242,7 +242,7 @@ async def test_the_socket_has_no_origin_and_no_redirect_is_followed(raw: RawServ
         location = f"Location: {elsewhere.url.replace('http', 'ws')}/\r\n"
         raw.answers["GET /sockjs/websocket"] = json_answer(302, "", location)
         async with watching(driver) as watched:
-            assert isinstance(await watched.until_error(), PrinterOfflineError)
+            assert isinstance(await watched.until_error(), PrinterRejectedError)
         assert elsewhere.requests == []
     assert "origin:" not in raw.requests[-1].lower()
     assert raw.requests[-1].startswith("GET /sockjs/websocket")
