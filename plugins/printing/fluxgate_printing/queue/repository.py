@@ -52,13 +52,18 @@ class JobRepository(JobMover):
     ) -> JobRecord:
         """Record a job that FluxPrint accepted as its `queue_id`. Once for each `entry_id`, however often it is
         tried."""
-        key = f"accepted:{entry_id}"
+        key = _accepted(entry_id)
         async with self._database.transaction():
             await self._lock_queue()
             known = await self._by_key(key)
             if known is not None:
                 return known
             return await self._insert(job, queue_id, accepted_at or datetime.now(UTC), key)
+
+    async def accepted(self, entry_id: UUID) -> UUID | None:
+        """The job that was recorded as this entry, or None."""
+        job = await self._by_key(_accepted(entry_id))
+        return None if job is None else job.id
 
     async def release(self, job_id: UUID, reason: str) -> JobRecord:
         """Put a printing job back at the head of the queue. Only when the start command provably never left."""
@@ -261,6 +266,10 @@ def _among_themselves(queue: Sequence[JobRecord], placed: Mapping[int, JobRecord
     moved = {job.id for job in placed.values()}
     held = [place for place, job in enumerate(queue, 1) if job.id in moved]
     return dict(zip(held, (placed[place] for place in sorted(placed)), strict=True))
+
+
+def _accepted(entry_id: UUID) -> str:
+    return f"accepted:{entry_id}"
 
 
 def _bad_order(message: str) -> UnprocessableError:
