@@ -68,7 +68,10 @@ def _proxied(settings: PrintingSettings) -> PluginSpec:
     router = Router(
         path="/",
         route_handlers=backend.access.guarded(PROXIED_HANDLERS),
-        dependencies={"ledger": Provide(lambda: backend.ledger, sync_to_thread=False)},
+        dependencies={
+            "ledger": Provide(lambda: backend.ledger, sync_to_thread=False),
+            "remote": Provide(lambda: backend.remote, sync_to_thread=False),
+        },
     )
     return PluginSpec(
         title=f"{TITLE} (FluxPrint)",
