@@ -24,7 +24,7 @@ from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.service import PrintingService
-from fluxgate_printing.settings import OctoPrintSettings, PrinterSettings, PrintingSettings, VirtualPrinterSettings
+from fluxgate_printing.settings import PrinterSettings, PrintingSettings, VirtualPrinterSettings
 from fluxgate_printing.shelf import Shelf
 from fluxgate_printing.test_picture import TestPicture
 
@@ -218,7 +218,7 @@ def _content(catalog: FileRepository, store: FileStore) -> Content:
 
 
 def _poll_interval(settings: PrinterSettings) -> float:
-    return settings.poll_interval if isinstance(settings, OctoPrintSettings) else VIRTUAL_POLL
+    return VIRTUAL_POLL if isinstance(settings, VirtualPrinterSettings) else settings.poll_interval
 
 
 def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor, *, names: bool) -> Camera:

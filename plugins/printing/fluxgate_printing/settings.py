@@ -60,7 +60,23 @@ class OctoPrintSettings(
     groups: tuple[str, ...] = ()
 
 
-PrinterSettings = OctoPrintSettings | VirtualPrinterSettings
+class PrusaLinkSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="prusalink", tag_field="driver"
+):
+    """A PrusaLink server. `api_key`, or `username` and `password`, as PrusaLink's own settings have them; `camera_url`:
+    an MJPEG stream, PrusaLink has none; `poll_interval` in seconds; `groups`: of printers, for grants."""
+
+    url: str | None = None
+    api_key: str | None = None
+    username: str | None = None
+    password: str | None = None
+    camera_url: str | None = None
+    timeout: Seconds = 10.0
+    poll_interval: Seconds = 0.5
+    groups: tuple[str, ...] = ()
+
+
+PrinterSettings = OctoPrintSettings | PrusaLinkSettings | VirtualPrinterSettings
 
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,4 +1,6 @@
-"""What every driver promises, on every driver: a real OctoPrint with its virtual printer, and our own simulated one."""
+"""What every driver promises, on every driver: a real OctoPrint with its virtual printer, a real PrusaLink with a
+stand-in for its printer, and our own simulated one.
+"""
 
 from __future__ import annotations
 
