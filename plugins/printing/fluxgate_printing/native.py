@@ -12,7 +12,7 @@ from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, WATCH, Access
 from fluxgate_printing.api import docs, files, jobs, printer, queue, reads
 from fluxgate_printing.callers import Callers
-from fluxgate_printing.camera import Camera
+from fluxgate_printing.camera import Camera, SnapshotCamera
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.store import FileStore
 from fluxgate_printing.printers.base import PrinterDriver
@@ -72,6 +72,7 @@ class NativeBackend:
             self._read("/status", reads.status, "State and temperatures of the printer", docs.STATUS),
             self._read("/job", reads.job, "The current print", docs.JOB),
             self._read("/temperature", reads.temperature, "Temperatures of the printer", docs.TEMPERATURE),
+            self._read("/camera", reads.camera, "Whether the camera gives pictures, and who watches", docs.CAMERA),
             StreamRoute(
                 path="/camera/stream",
                 app=self._camera_stream,
@@ -222,6 +223,8 @@ def _poll_interval(settings: PrinterSettings) -> float:
 
 
 def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor, *, names: bool) -> Camera:
+    if settings.camera_snapshot_url is not None:
+        return Camera(SnapshotCamera(url=settings.camera_snapshot_url, fps=settings.camera_fps), name=supervisor.name)
     configured = settings.camera_url
     if configured is not None:
 

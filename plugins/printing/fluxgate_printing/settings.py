@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Fps = Annotated[float, msgspec.Meta(ge=0.1, le=30)]
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
 
 GIB = 1024**3
@@ -37,12 +38,15 @@ class VirtualPrinterSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="virtual", tag_field="driver"
 ):
     """A simulated FDM printer. `speed_factor`: simulated seconds per real second; `fail`: what it does wrong, and at
-    what completion (%); `groups`: of printers, for grants."""
+    what completion (%); `camera_url`, `camera_snapshot_url` with `camera_fps`: a real camera, as for OctoPrint;
+    `groups`: of printers, for grants."""
 
     speed_factor: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 20.0
     fail: Literal["never", "thermal", "disconnect"] = "never"
     fail_at: Annotated[float, msgspec.Meta(ge=0, le=100)] = 50.0
     camera_url: str | None = None
+    camera_snapshot_url: str | None = None
+    camera_fps: Fps = 1.0
     groups: tuple[str, ...] = ()
 
 
@@ -50,11 +54,14 @@ class OctoPrintSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="octoprint", tag_field="driver"
 ):
     """An OctoPrint server. `api_key`: a user's key; `camera_url`: its MJPEG stream (default: what OctoPrint says);
-    `poll_interval` in seconds; `groups`: of printers, for grants."""
+    `camera_snapshot_url`: instead, a camera that gives single pictures, asked `camera_fps` times a second while
+    somebody watches; `poll_interval` in seconds; `groups`: of printers, for grants."""
 
     url: str | None = None
     api_key: str | None = None
     camera_url: str | None = None
+    camera_snapshot_url: str | None = None
+    camera_fps: Fps = 1.0
     timeout: Seconds = 10.0
     poll_interval: Seconds = 1.0
     groups: tuple[str, ...] = ()
@@ -64,13 +71,16 @@ class PrusaLinkSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="prusalink", tag_field="driver"
 ):
     """A PrusaLink server. `api_key`, or `username` and `password`, as PrusaLink's own settings have them; `camera_url`:
-    an MJPEG stream, PrusaLink has none; `poll_interval` in seconds; `groups`: of printers, for grants."""
+    an MJPEG stream, or `camera_snapshot_url` single pictures, asked `camera_fps` times a second while somebody watches:
+    PrusaLink names none; `poll_interval` in seconds; `groups`: of printers, for grants."""
 
     url: str | None = None
     api_key: str | None = None
     username: str | None = None
     password: str | None = None
     camera_url: str | None = None
+    camera_snapshot_url: str | None = None
+    camera_fps: Fps = 1.0
     timeout: Seconds = 10.0
     poll_interval: Seconds = 0.5
     groups: tuple[str, ...] = ()
@@ -162,7 +172,14 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         """
         printers: dict[str, PrinterSettings] = {OCTOPRINT: self.octoprint} if self.octoprint.url else {}
         printers.update(self.printers)
-        return printers or {VIRTUAL: VirtualPrinterSettings(camera_url=self.octoprint.camera_url)}
+        camera = self.octoprint
+        return printers or {
+            VIRTUAL: VirtualPrinterSettings(
+                camera_url=camera.camera_url,
+                camera_snapshot_url=camera.camera_snapshot_url,
+                camera_fps=camera.camera_fps,
+            )
+        }
 
     @property
     def printer_groups(self) -> dict[str, frozenset[str]]:

@@ -36,17 +36,27 @@ async def temperature(service: PrintingService, _principal: Principal) -> object
     return service.state().temperature
 
 
+async def camera(service: PrintingService, _principal: Principal) -> object:
+    """`GET /camera`: a `CameraView`, from memory."""
+    return service.cameras[service.default].view
+
+
 def served(read: Read, service: Callable[[], PrintingService]) -> ASGIApp:
     """`read` as an ASGI app that answers JSON."""
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-        body = _encoder.encode(await read(service(), scope["fluxgate.principal"]))
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        await answer(send, await read(service(), scope["fluxgate.principal"]))
 
     return app
+
+
+async def answer(send: Send, content: object) -> None:
+    """`content` as a JSON answer."""
+    body = _encoder.encode(content)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -67,7 +67,11 @@ def _check(name: str, printer: PrinterSettings) -> None:
             octoprint.check_settings(printer)
         elif isinstance(printer, PrusaLinkSettings):
             prusalink.check_settings(printer)
+        if printer.camera_url is not None and printer.camera_snapshot_url is not None:
+            raise ValueError("camera_url and camera_snapshot_url are two cameras: configure one")
         if printer.camera_url is not None:
             check_url(printer.camera_url, "camera_url")
+        if printer.camera_snapshot_url is not None:
+            check_url(printer.camera_snapshot_url, "camera_snapshot_url")
     except ValueError as exc:
         raise ValueError(f"printers.{name}: {exc}") from exc

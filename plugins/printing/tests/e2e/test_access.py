@@ -49,6 +49,7 @@ NEEDED = {
     "GET /status": WATCH,
     "GET /job": WATCH,
     "GET /temperature": WATCH,
+    "GET /camera": WATCH,
     "GET /camera/stream": WATCH,
     "GET /camera/snapshot": WATCH,
     "POST /job/cancel": COMMAND,

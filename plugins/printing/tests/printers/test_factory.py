@@ -69,6 +69,8 @@ def test_the_default_may_be_another() -> None:
         ({"printers": {"left": prusa(password="secret")}}, "printers.left.*password belong together"),
         ({"printers": {"left": prusa(api_key="k", username="u", password="p")}}, "printers.left.*configure one"),
         ({"printers": {"left": prusa(api_key="k", camera_url="mk3s")}}, "printers.left.*camera_url"),
+        ({"printers": {"left": octo(camera_snapshot_url="rtsp://camera")}}, "printers.left.*camera_snapshot_url"),
+        ({"printers": {"left": octo(camera_url=URL, camera_snapshot_url=URL)}}, "printers.left.*configure one"),
         ({"printers": {"../left": octo()}}, "printers.../left.*name"),
         ({"printers": {"": octo()}}, "name"),
         ({"printers": {"x" * 101: octo()}}, "at most 100"),
