@@ -56,7 +56,7 @@ lock: setup ## Lock the newest versions that the projects allow, with hashes
 	$(EXPORT) --all-groups --all-extras --output-file requirements/dev.txt && \
 	$(EXPORT) --no-dev --output-file requirements/runtime.txt && \
 	$(EXPORT) --only-group build --output-file requirements/build.txt
-	@for server in octoprint moonraker; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	@for server in octoprint moonraker prusalink; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade requirements/$$server.in \
 		--output-file requirements/$$server.txt || exit 1; done
 

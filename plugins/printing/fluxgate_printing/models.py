@@ -130,3 +130,18 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     job: JobInfo
     progress: JobProgress
     state: str
+
+
+CameraSource = Literal["mjpeg", "snapshots", "drawn"]
+
+
+class CameraView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`GET /camera`. `available`: whether pictures come, None while nobody has watched; `fps`: pictures a second over
+    the last 5 s; `last_frame_age`: seconds since the last one; `error`: why there are none."""
+
+    available: bool | None
+    source: CameraSource
+    viewers: int
+    fps: float
+    last_frame_age: float | None = None
+    error: str | None = None

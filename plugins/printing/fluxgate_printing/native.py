@@ -30,7 +30,7 @@ from fluxgate_printing.api import (
 )
 from fluxgate_printing.api.views import printer_view
 from fluxgate_printing.callers import Callers
-from fluxgate_printing.camera import Camera
+from fluxgate_printing.camera import Camera, SnapshotCamera
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.room import Room
@@ -328,6 +328,15 @@ class NativeBackend:
                 doc=doc,
             )
         yield StreamRoute(
+            path=f"{prefix}/camera",
+            app=reads.camera(lambda: self.service),
+            doc=docs.CAMERA,
+            policy=policy,
+            rate="read",
+            name=f"{named}camera",
+            summary="Whether the camera gives pictures, and who watches",
+        )
+        yield StreamRoute(
             path=f"{prefix}/camera/stream",
             app=self._camera_stream,
             doc=docs.STREAM,
@@ -430,6 +439,8 @@ def _poll_interval(settings: PrinterSettings) -> float:
 
 
 def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor, *, names: bool) -> Camera:
+    if settings.camera_snapshot_url is not None:
+        return Camera(SnapshotCamera(url=settings.camera_snapshot_url, fps=settings.camera_fps), name=supervisor.name)
     configured = settings.camera_url
     if configured is not None:
 

@@ -9,6 +9,7 @@ import msgspec
 from fluxgate_printing.models import BuildVolume
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Fps = Annotated[float, msgspec.Meta(ge=0.1, le=30)]
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
 
 MIB = 1024**2
@@ -37,8 +38,9 @@ class FluxPrintSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class AnyPrinterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="driver"):
-    """What every printer has, whatever speaks to it. `camera_url`: its MJPEG stream; `groups`: of printers, for grants
-    and for jobs.
+    """What every printer has, whatever speaks to it. `camera_url`: its MJPEG stream; `camera_snapshot_url`: instead, a
+    camera that gives single pictures, asked `camera_fps` times a second while somebody watches; `groups`: of printers,
+    for grants and for jobs.
 
     What it can print, for jobs that say what they need: `model`; `nozzle`: diameter in mm; `materials`: types, such as
     `PLA`; `build_volume` in mm. What isn't said is no obstacle, but for `model` and `groups`.
@@ -49,6 +51,8 @@ class AnyPrinterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     admins may send it, such as `M117`; none by default."""
 
     camera_url: str | None = None
+    camera_snapshot_url: str | None = None
+    camera_fps: Fps = 1.0
     groups: tuple[str, ...] = ()
     model: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     nozzle: Annotated[float, msgspec.Meta(gt=0, le=10)] | None = None
@@ -91,7 +95,19 @@ class MoonrakerSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="moon
     poll_interval: Seconds = 1.0
 
 
-PrinterSettings = OctoPrintSettings | MoonrakerSettings | VirtualPrinterSettings
+class PrusaLinkSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="prusalink"):
+    """A PrusaLink server. `api_key`, or `username` and `password`, as PrusaLink's own settings have them; it names no
+    camera; `poll_interval` in seconds."""
+
+    url: str | None = None
+    api_key: str | None = None
+    username: str | None = None
+    password: str | None = None
+    timeout: Seconds = 10.0
+    poll_interval: Seconds = 0.5
+
+
+PrinterSettings = OctoPrintSettings | MoonrakerSettings | PrusaLinkSettings | VirtualPrinterSettings
 
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -204,7 +220,14 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         """
         printers: dict[str, PrinterSettings] = {OCTOPRINT: self.octoprint} if self.octoprint.url else {}
         printers.update(self.printers)
-        return printers or {VIRTUAL: VirtualPrinterSettings(camera_url=self.octoprint.camera_url)}
+        camera = self.octoprint
+        return printers or {
+            VIRTUAL: VirtualPrinterSettings(
+                camera_url=camera.camera_url,
+                camera_snapshot_url=camera.camera_snapshot_url,
+                camera_fps=camera.camera_fps,
+            )
+        }
 
     @property
     def printer_groups(self) -> dict[str, frozenset[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from fluxgate.plugin import Body, RouteDoc
 from fluxgate_printing.api import job_schemas, schemas
 from fluxgate_printing.models import (
+    CameraView,
     FilamentUse,
     JobFile,
     JobInfo,
@@ -234,8 +235,19 @@ EVENTS = RouteDoc(
     query=schemas.EventsQuery,
     response=Body(media_type="text/event-stream", schema={"type": "string"}),
 )
+CAMERA = RouteDoc(
+    description="From memory: asking connects nothing, so that it isn't known before somebody has watched.",
+    response=Body(
+        type=CameraView,
+        example=CameraView(available=True, source="mjpeg", viewers=3, fps=9.8, last_frame_age=0.052),
+    ),
+)
 STREAM = RouteDoc(
-    description="Parts are JPEGs, without end. One connection to the camera however many watch.",
+    description=(
+        "Parts are JPEGs, without end. One connection to the camera however many watch. When the camera is lost "
+        "meanwhile, a picture that says so comes each second, until it is back."
+    ),
+    query=schemas.StreamQuery,
     response=Body(media_type="multipart/x-mixed-replace", schema={"type": "string"}),
 )
 SNAPSHOT = RouteDoc(

@@ -66,3 +66,24 @@ def served(read: Read, service: Callable[[], PrintingService]) -> ASGIApp:
         await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+def camera(service: Callable[[], PrintingService]) -> ASGIApp:
+    """`GET /camera`: a `CameraView`, from memory."""
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(send, service().camera(scope["path_params"].get(PRINTER)).view)
+
+    return app
+
+
+async def answer(send: Send, content: object) -> None:
+    """`content` as a JSON answer."""
+    body = _encoder.encode(content)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

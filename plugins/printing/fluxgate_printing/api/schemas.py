@@ -299,6 +299,12 @@ class UploadView(msgspec.Struct, kw_only=True):
     success: bool = True
 
 
+class StreamQuery(msgspec.Struct, kw_only=True):
+    """`GET /camera/stream`. `fps`: the most pictures a second; by default all that the camera gives."""
+
+    fps: Annotated[float, msgspec.Meta(ge=1, le=30)] | None = None
+
+
 class SnapshotQuery(msgspec.Struct, kw_only=True):
     """`GET /camera/snapshot`. `base64`: the picture as text."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fluxgate_printing.printers import moonraker, octoprint
+from fluxgate_printing.printers import moonraker, octoprint, prusalink
 from fluxgate_printing.printers.base import PrinterDriver
 from fluxgate_printing.printers.printer_http import check_url
 from fluxgate_printing.printers.virtual import VirtualPrinter
@@ -16,6 +16,7 @@ from fluxgate_printing.settings import (
     OctoPrintSettings,
     PrinterSettings,
     PrintingSettings,
+    PrusaLinkSettings,
     VirtualPrinterSettings,
 )
 
@@ -56,6 +57,8 @@ def make_driver(name: str, settings: PrinterSettings, data_dir: Path) -> Printer
         return VirtualPrinter(settings, data_dir / VIRTUAL / name)
     if isinstance(settings, MoonrakerSettings):
         return moonraker.MoonrakerDriver(settings)
+    if isinstance(settings, PrusaLinkSettings):
+        return prusalink.PrusaLinkDriver(settings)
     return octoprint.OctoPrintDriver(settings)
 
 
@@ -67,7 +70,13 @@ def _check(name: str, printer: PrinterSettings) -> None:
             octoprint.check_settings(printer)
         if isinstance(printer, MoonrakerSettings):
             moonraker.check_settings(printer)
+        elif isinstance(printer, PrusaLinkSettings):
+            prusalink.check_settings(printer)
+        if printer.camera_url is not None and printer.camera_snapshot_url is not None:
+            raise ValueError("camera_url and camera_snapshot_url are two cameras: configure one")
         if printer.camera_url is not None:
             check_url(printer.camera_url, "camera_url")
+        if printer.camera_snapshot_url is not None:
+            check_url(printer.camera_snapshot_url, "camera_snapshot_url")
     except ValueError as exc:
         raise ValueError(f"printers.{name}: {exc}") from exc

@@ -155,6 +155,13 @@ def test_the_camera_moves(backend: Backend) -> None:
     snapshot = backend.gateway.request("GET", "/camera/snapshot")
     assert snapshot.headers["content-type"] == "image/jpeg"
     assert Image.open(io.BytesIO(snapshot.content)).size[0] > 0
+    known = backend.gateway.get("/camera")
+    assert (known["available"], known["error"], known["source"]) == (
+        True,
+        None,
+        "drawn" if backend.is_native else "mjpeg",
+    )
+    problem(backend.gateway.request("GET", "/camera/stream?fps=31"), 400, "INVALID_FPS")
 
 
 def test_what_isnt_there(backend: Backend) -> None:

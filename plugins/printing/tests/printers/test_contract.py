@@ -1,5 +1,5 @@
 """What every driver promises, on every driver: a real OctoPrint with its virtual printer, a real Moonraker with a
-stand-in for Klipper, and our own simulated printer."""
+stand-in for Klipper, a real PrusaLink with a stand-in for its printer, and our own simulated one."""
 
 from __future__ import annotations
 
