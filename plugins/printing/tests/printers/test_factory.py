@@ -100,6 +100,6 @@ def test_drivers(tmp_path: Path) -> None:
     printers = effective_printers(section)
     assert isinstance(make_driver("middle", printers["middle"], tmp_path), MoonrakerDriver)
     assert isinstance(make_driver("left", printers["left"], tmp_path), OctoPrintDriver)
-    assert isinstance(make_driver("middle", printers["middle"], tmp_path), PrusaLinkDriver)
+    assert isinstance(make_driver("link", printers["link"], tmp_path), PrusaLinkDriver)
     assert isinstance(make_driver("right", printers["right"], tmp_path), VirtualPrinter)
     assert list(tmp_path.iterdir()) == [], "nothing happens before a printer is used"
