@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cached, camera_rows, gateway, gets, layers, transfers
+from benchmarks import cached, camera_rows, gateway, gets, history, layers, transfers
 from benchmarks.contestants import Workshop, install_peers
 from benchmarks.processes import PrerequisiteError, choose_cores, pinned
 from benchmarks.report import Plan, Row, save, table
@@ -25,6 +25,7 @@ MEASURES: dict[str, Callable[[Workshop, Plan], list[Row]]] = {
     "layers": layers.measure,
     "start": gateway.measure_start,
     "camera": camera_rows.measure,
+    "history": history.measure,
 }
 ROUNDS = 5
 QUICK_ROUNDS = 2

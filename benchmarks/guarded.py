@@ -6,18 +6,18 @@ import time
 
 import jwt
 
-__all__ = ["CONFIG", "HEADERS"]
+__all__ = ["CLAIMS", "CONFIG", "HEADERS", "SECRET"]
 
-_SECRET = "of-the-benchmark-and-nobody-else-0123456789abcdef"
+SECRET = "of-the-benchmark-and-nobody-else-0123456789abcdef"
 _ISSUER = "https://issuer.test"
 
 CONFIG = f"""
 [auth.jwt]
 issuer = "{_ISSUER}"
 audience = ["fluxgate"]
-secret = "{_SECRET}"
+secret = "{SECRET}"
 """
 
-_CLAIMS = {"iss": _ISSUER, "aud": "fluxgate", "sub": "ada", "roles": ["operator"], "exp": int(time.time()) + 86_400}
-HEADERS = {"Authorization": f"Bearer {jwt.encode(_CLAIMS, _SECRET, 'HS256')}"}
+CLAIMS = {"iss": _ISSUER, "aud": "fluxgate", "sub": "ada", "roles": ["operator"], "exp": int(time.time()) + 86_400}
+HEADERS = {"Authorization": f"Bearer {jwt.encode(CLAIMS, SECRET, 'HS256')}"}
 """An operator's."""

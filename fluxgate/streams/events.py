@@ -8,6 +8,7 @@ latest of each key.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -15,8 +16,12 @@ from typing import Self
 
 import msgspec
 
-__all__ = ["Event", "EventHub", "Listener"]
+from fluxgate.types import Scope
 
+__all__ = ["LONGEST", "Event", "EventHub", "Listener", "Sees", "seconds_left"]
+
+LONGEST = 900.0
+"""Seconds after which a client has to ask again: what it may see may be something else by then."""
 REMEMBERED = 300.0
 """Seconds for which it is remembered that something is gone, for those who come back."""
 
@@ -36,6 +41,12 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 Sees = Callable[[Event], bool]
 """Whether a listener is told an event."""
+
+
+def seconds_left(scope: Scope) -> float:
+    """For how long the request's credentials are good; endless where that isn't known."""
+    expires_at: float | None = scope.get("fluxgate.expires_at")
+    return math.inf if expires_at is None else max(0.0, expires_at - time.time())
 
 
 class EventHub:
@@ -125,10 +136,12 @@ class EventHub:
 
 class Listener:
     """One who listens: an async iterator of lists of events, what is so now in the first. `resumed`: that one has only
-    what changed since the listener left."""
+    what changed since the listener left; `told_before`: it isn't the first."""
 
     def __init__(self, hub: EventHub, sees: Sees, told: list[Event], *, resumed: bool) -> None:
         self.resumed = resumed
+        self.told_before = False
+        self._taken = 0
         self._hub = hub
         self._sees = sees
         self._pending = {event.key: event for event in told}
@@ -163,6 +176,8 @@ class Listener:
         self._wake.clear()
         events = list(self._pending.values())
         self._pending.clear()
+        self.told_before = self._taken > 0
+        self._taken += 1
         return events
 
     def __enter__(self) -> Self:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
-import time
 from collections.abc import Callable
 
 from fluxgate.errors import UnavailableError
-from fluxgate.streams.events import Event, EventHub, Listener, Sees
+from fluxgate.streams.events import LONGEST, Event, EventHub, Listener, Sees, seconds_left
 from fluxgate.streams.unsent import limit_unsent
 from fluxgate.types import Receive, Scope, Send
 
@@ -20,8 +18,6 @@ __all__ = ["last_event_id", "serve_events"]
 
 BEAT = 15.0
 """Seconds of silence after which a comment says that the connection lives."""
-LONGEST = 900.0
-"""Seconds after which a client has to ask again: what it may see may be something else by then."""
 RETRY = 2000
 """Milliseconds after which a browser that lost the connection comes back."""
 ENDING = 1.0
@@ -58,7 +54,7 @@ async def serve_events(
         on_ending = scope.get("fluxgate.on_ending")
         if on_ending is not None:
             on_ending(listener.close)
-        timeout = min(longest, _seconds_left(scope))
+        timeout = min(longest, seconds_left(scope))
         try:
             ended, _ = await asyncio.wait((sender, watcher), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if not ended:
@@ -114,11 +110,6 @@ def _frames(hub: EventHub, events: list[Event]) -> bytes:
 def _frame(number: str, name: bytes, data: bytes) -> bytes:
     # JSON has no line ends, so it is one line of data.
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (number.encode("ascii"), name, data)
-
-
-def _seconds_left(scope: Scope) -> float:
-    expires_at: float | None = scope.get("fluxgate.expires_at")
-    return math.inf if expires_at is None else max(0.0, expires_at - time.time())
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fluxgate.errors import PluginError
-from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, Policy, StreamRoute
+from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, Policy, SocketRoute, StreamRoute
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, PRINTER, VIEW, WATCH, WATCH_ONE, Access
 from fluxgate_printing.api import (
@@ -167,6 +167,19 @@ class NativeBackend:
                 rate="read",
                 name="file_thumbnail",
                 summary="A picture of what a file prints",
+            ),
+        )
+
+    @property
+    def sockets(self) -> tuple[SocketRoute, ...]:
+        """What is told live, as a WebSocket."""
+        return (
+            SocketRoute(
+                path="/ws",
+                app=events.socket(lambda: self.service),
+                policy=self.access.policy(VIEW),
+                name="events_socket",
+                summary="What changes, live, as a WebSocket",
             ),
         )
 

@@ -53,6 +53,7 @@ def _native(settings: PrintingSettings) -> PluginSpec:
         version=version("fluxgate-printing"),
         handlers=(router,),
         streams=backend.streams,
+        sockets=backend.sockets,
         health_checks=backend.checks,
         health_gates=(fluxprint_gate(settings.fluxprint),),
         gauges=backend.gauges,
@@ -67,7 +68,10 @@ def _proxied(settings: PrintingSettings) -> PluginSpec:
     router = Router(
         path="/",
         route_handlers=backend.access.guarded(PROXIED_HANDLERS),
-        dependencies={"ledger": Provide(lambda: backend.ledger, sync_to_thread=False)},
+        dependencies={
+            "ledger": Provide(lambda: backend.ledger, sync_to_thread=False),
+            "remote": Provide(lambda: backend.remote, sync_to_thread=False),
+        },
     )
     return PluginSpec(
         title=f"{TITLE} (FluxPrint)",

@@ -13,7 +13,7 @@ from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, Principal, 
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.accepted import project_named
 from fluxgate_printing.access import WATCH, Access
-from fluxgate_printing.api import docs, jobs, projects
+from fluxgate_printing.api import docs, jobs, projects, quick
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera
 from fluxgate_printing.costs import Costs
@@ -27,6 +27,7 @@ from fluxgate_printing.queue.records import NewJob
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.statistics import ProjectStatistics
 from fluxgate_printing.recorder import AcceptedJobs
+from fluxgate_printing.remote import RemotePrinting
 from fluxgate_printing.retention import Retention
 from fluxgate_printing.settings import FLUXPRINT, PrintingSettings
 
@@ -40,6 +41,8 @@ HANDLERS = (
     jobs.link,
     projects.stats,
     projects.detailed,
+    quick.remote_estimate,
+    quick.remote_quick_print,
 )
 
 
@@ -52,6 +55,7 @@ class FluxPrintBackend:
         self._callers: Callers | None = None
         self._jobs: JobRepository | None = None
         self._ledger: JobLedger | None = None
+        self._remote: RemotePrinting | None = None
         self._projects: ProjectRepository | None = None
         self._recorder: AcceptedJobs | None = None
         self._camera: Camera | None = None
@@ -66,6 +70,11 @@ class FluxPrintBackend:
     def ledger(self) -> JobLedger:
         """The record of all jobs; PluginError before the backend runs."""
         return _running(self._ledger)
+
+    @property
+    def remote(self) -> RemotePrinting:
+        """What FluxPrint is asked by us; PluginError before the backend runs."""
+        return _running(self._remote)
 
     @property
     def projects(self) -> ProjectRepository:
@@ -137,6 +146,7 @@ class FluxPrintBackend:
             costs=costs,
         )
         self._client = context.clients[UPSTREAM]
+        self._remote = RemotePrinting(self._client, self._ledger, self.record, self._settings.files)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(
                 Retention(context.database, self._jobs, self._settings.retention_days).running()
@@ -155,9 +165,11 @@ class FluxPrintBackend:
         metadata = {**job.metadata, "source": job.source}
         if job.project_id is not None and project is None:
             metadata["project"] = job.project_id
+        material = job.print_settings.get("material")
         new = NewJob(
             file_name=job.file_name,
             project_id=project,
+            material_type=material[:50] if isinstance(material, str) and material else None,
             print_settings=job.print_settings,
             metadata=metadata,
             created_by=job.created_by,

@@ -29,6 +29,7 @@ from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.matching import unfit
 from fluxgate_printing.queue.records import JobRecord, NewJob
 from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.queue.requirements import needs_of
 from fluxgate_printing.settings import FileSettings
 from fluxgate_printing.shelf import Shelf
 from fluxgate_printing.usage import material_of, planned_grams, planned_seconds
@@ -136,7 +137,7 @@ class PrintingService:
         printer = new.target_printer or self.default
         try:
             self.callers.access.require(principal, "operator", self.lane(printer).name)
-            return await self.lane(printer).print(job), True, None
+            return await self._print(job, self.station(printer)), True, None
         except ProblemError as problem:
             return job, False, problem.message
         finally:
@@ -149,7 +150,8 @@ class PrintingService:
         PROJECT_FORBIDDEN."""
         file = await self.file(filename, principal)
         project_id = await self.callers.printed_for(file, project_id, principal)
-        estimated = (await self.shelf.analysed(file)).known.estimated_time
+        file = await self.shelf.analysed(file)
+        estimated = file.known.estimated_time
         return NewJob(
             file_name=file.name,
             file_id=file.id,
@@ -160,6 +162,7 @@ class PrintingService:
             material_type=material_of(file.analysis),
             idempotency_key=self.callers.key(principal, idempotency_key),
             allowed_printers=self.callers.access.printers(principal, "operator"),
+            requirements=needs_of(file.known),
         )
 
     def check_target(self, printer: str | None, principal: Principal) -> None:
@@ -216,8 +219,12 @@ class PrintingService:
         self.callers.access.require(principal, "operator", self.lane(printer or job.target_printer).name)
         if job.status != "queued":
             raise ConflictError(f"Job {queue_id} is {job.status}.", code="JOB_NOT_QUEUED")
-        station = self.station(printer or job.target_printer)
-        if (reason := unfit(job, station.profile, (await self.floor.get(station.lane.name)).loaded)) is not None:
+        return await self._print(job, self.station(printer or job.target_printer))
+
+    async def _print(self, job: JobRecord, station: Station) -> JobRecord:
+        """ConflictError PRINTER_UNFIT for a printer that can't print it, and as `PrinterLane.print` raises."""
+        loaded = (await self.floor.get(station.lane.name)).loaded
+        if (reason := unfit(job, station.profile, loaded)) is not None:
             raise ConflictError(reason.message, code="PRINTER_UNFIT")
         return await station.lane.print(job)
 

@@ -5,6 +5,9 @@ It is a condition of the SQL that reads, so lists, counts and single rows can't 
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 import msgspec
 
 __all__ = ["EVERYTHING", "Sight"]
@@ -24,6 +27,14 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     editing: bool = False
     printers: frozenset[str] | None = None
     ruled: frozenset[str] = frozenset()
+    projects: frozenset[UUID] | None = None
+    """The projects that are mine, once they have been looked up: long lists are found by them much faster than by who
+    is in which project."""
+
+    def my_projects(self) -> tuple[str, list[object]]:
+        """A query for `projects`, as `id`."""
+        members = _EDITORS if self.editing else _MEMBERS
+        return f"SELECT id FROM projects WHERE owner = {{}} OR id IN ({members})", [self.me, self.me]  # noqa: S608
 
     def jobs(self) -> tuple[str, list[object]]:
         """A condition on `print_jobs`, and its arguments."""
@@ -38,14 +49,42 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     ) -> tuple[str, list[object]]:
         parts: list[str] = []
         arguments: list[object] = []
-        mine = f"{owner} = {{}} OR project_id IN ({_EDITORS if self.editing else _MEMBERS}) OR project_id IN ({_OWNED})"
         if self.own_only:
-            parts.append(f"({mine}{_or_on(ruled)})")
-            arguments += [*[self.me] * 3, *sorted(ruled)]
+            in_projects, named = self._in_projects()
+            parts.append(f"({owner} = {{}}{in_projects}{_or_on(ruled)})")
+            arguments += [self.me, *named, *sorted(ruled)]
         if printers is not None:
             parts.append(f"(printer_name IS NULL OR {owner} = {{}}{_or_on(printers)})")
             arguments += [self.me, *sorted(printers)]
         return (" AND ".join(parts) or "1 = 1"), arguments
+
+    def alternatives(self) -> list[tuple[str, list[object]]]:
+        """Conditions of which every job within this sight meets one at least, and no other any: each by an index."""
+        if not self.own_only or self.projects is None:
+            return [self.jobs()]
+        found: list[tuple[str, list[object]]] = [("created_by = {}", [self.me])]
+        named_sets: tuple[tuple[str, frozenset[Any]], ...] = (
+            ("project_id", self.projects),
+            ("printer_name", self.ruled),
+        )
+        for column, values in named_sets:
+            if values:
+                found.append((f"{column} IN ({', '.join('{}' for _ in values)})", [*sorted(values)]))
+        rest, arguments = msgspec.structs.replace(self, own_only=False).jobs()
+        return [(f"{condition} AND {rest}", [*named, *arguments]) for condition, named in found]
+
+    def of_project(self, project: UUID) -> Sight:
+        """The same, for a project's jobs alone: all of them, if it is known that the project is mine."""
+        mine = self.projects is not None and project in self.projects
+        return msgspec.structs.replace(self, own_only=False) if mine else self
+
+    def _in_projects(self) -> tuple[str, list[object]]:
+        if self.projects is None:
+            members = _EDITORS if self.editing else _MEMBERS
+            return f" OR project_id IN ({members}) OR project_id IN ({_OWNED})", [self.me, self.me]
+        if not self.projects:
+            return "", []
+        return f" OR project_id IN ({', '.join('{}' for _ in self.projects)})", [*sorted(self.projects)]
 
 
 def _or_on(printers: frozenset[str]) -> str:

@@ -52,21 +52,21 @@ async def thumbnail(service: PrintingService, scope: Scope, send: Send) -> None:
     """GET and HEAD of the picture that fits `?size=` best. NotFoundError THUMBNAIL_NOT_FOUND."""
     size = _size(scope["query_string"])
     file = await service.shelf.analysed(await service.file(scope["path_params"]["name"], scope["fluxgate.principal"]))
+    missing = NotFoundError(f"{file.name} has no picture.", code="THUMBNAIL_NOT_FOUND", field="name")
     best = best_thumbnail(file.known.thumbnails, size)
-    picture: bytes | None = None
-    if best is not None:
-        etag = b'"%b-%d"' % (file.sha256.encode(), best.offset)
-        headers = [*_cached(etag), (b"x-content-type-options", b"nosniff")]
-        if is_unchanged(scope["headers"], etag):
-            await _answer(send, 304, headers)
-            return
-        path = service.shelf.store.path(file.sha256)
-        try:
-            picture = await asyncio.to_thread(read_thumbnail, path, best)
-        except FileNotFoundError:
-            picture = None
-    if best is None or picture is None:
-        raise NotFoundError(f"{file.name} has no picture.", code="THUMBNAIL_NOT_FOUND", field="name")
+    if best is None:
+        raise missing
+    etag = b'"%b-%d"' % (file.sha256.encode(), best.offset)
+    headers = [*_cached(etag), (b"x-content-type-options", b"nosniff")]
+    if is_unchanged(scope["headers"], etag):
+        await _answer(send, 304, headers)
+        return
+    try:
+        picture = await asyncio.to_thread(read_thumbnail, service.shelf.store.path(file.sha256), best)
+    except FileNotFoundError:
+        picture = None
+    if picture is None:
+        raise missing
     headers += [(b"content-type", b"image/%b" % best.format.encode()), (b"content-length", b"%d" % len(picture))]
     await _answer(send, 200, headers, b"" if scope["method"] == "HEAD" else picture)
 

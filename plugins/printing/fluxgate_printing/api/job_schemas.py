@@ -237,11 +237,12 @@ class Estimate(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class QuickPrinted(msgspec.Struct, kw_only=True, rename="camel"):
-    """What became of it. `waiting`: why it doesn't start, if that was asked for."""
+    """What became of it. `waiting`: why it doesn't start, if that was asked for. With FluxPrint a job has no id while
+    the database is away, and no estimate if FluxPrint makes none."""
 
     success: bool = True
-    job_id: str
-    queue_id: int
-    started: bool
-    waiting: str | None
-    estimate: Estimate
+    job_id: str | None
+    queue_id: int | None
+    started: bool = False
+    waiting: str | None = None
+    estimate: Estimate | None

@@ -20,7 +20,7 @@ from fluxgate_printing.api.job_schemas import JobItem, JobLink, JobSync, job_ite
 from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.schemas import StatusChange
 from fluxgate_printing.ledger import JobLedger
-from fluxgate_printing.queue.history import COUNTED, HistoryFilter
+from fluxgate_printing.queue.history import COUNTED, COUNTED_NAMES, HistoryFilter
 from fluxgate_printing.queue.states import FinalStatus
 
 TOTAL = "X-Total-Count"
@@ -57,7 +57,7 @@ async def active(ledger: NamedDependency[JobLedger], principal: NamedDependency[
         ResponseHeader(
             name=TOTAL,
             documentation_only=True,
-            description=f"How many jobs there are, counted as far as {COUNTED}.",
+            description=f"How many jobs there are, counted as far as {COUNTED}; {COUNTED_NAMES} with `search`.",
         )
     ],
 )

@@ -17,6 +17,7 @@ from fluxgate_printing.api.bodies import optional_body
 from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.schemas import Done, QueueAdd, QueueAdded, QueueView, Reorder, StartJob
 from fluxgate_printing.api.views import queue_view
+from fluxgate_printing.queue.requirements import of_material
 from fluxgate_printing.service import PrintingService
 
 IdempotencyKey = Annotated[
@@ -67,7 +68,7 @@ async def add(
         copies=data.copies,
         on_hold=data.on_hold,
         target_printer=data.printer,
-        requirements=data.requirements,
+        requirements=data.requirements or of_material(new.requirements, data.material_type),
     )
     queued, started, waiting = await service.enqueue(new, principal, start=data.print)
     number = queued.fluxprint_queue_id or 0

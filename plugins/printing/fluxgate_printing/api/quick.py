@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
-from litestar import post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from fluxgate.errors import ProblemError
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
@@ -15,7 +18,10 @@ from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.queue import IdempotencyKey
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.estimate import Forecast
+from fluxgate_printing.queue.requirements import of_material
+from fluxgate_printing.remote import RemotePrinting
 from fluxgate_printing.service import PrintingService
+from fluxgate_printing.settings import FLUXPRINT
 
 
 @post("/estimate", status_code=200, summary="What a print will take", policy=VIEW, doc=docs.ESTIMATE)
@@ -51,6 +57,7 @@ async def quick_print(
         new,
         copies=config.copies,
         material_type=material,
+        requirements=of_material(new.requirements, config.material),
         notes=config.notes,
         print_settings=settings if config.infill is None else {**settings, "infill": config.infill},
     )
@@ -64,6 +71,39 @@ async def quick_print(
         waiting=waiting,
         estimate=_estimate(taken, material, service.default, service.ledger.costs),
     )
+
+
+@post("/estimate", status_code=200, summary="What a print will take", policy=VIEW, doc=docs.ESTIMATE)
+async def remote_estimate(data: JSONBody[EstimateRequest], remote: NamedDependency[RemotePrinting]) -> Estimate:
+    """FluxPrint's own estimate. Changes nothing."""
+    taken = await remote.estimate(data.filename, data.quality, data.copies)
+    return _estimate(taken, data.material, FLUXPRINT, remote.ledger.costs)
+
+
+@post("/quick-print", summary="Print a file with few words", policy=OPERATE, action="printing.quick", doc=docs.QUICK)
+async def remote_quick_print(
+    data: JSONBody[QuickPrint],
+    request: Request[Any, Any, Any],
+    remote: NamedDependency[RemotePrinting],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
+) -> QuickPrinted:
+    """Into FluxPrint's queue, with its estimate."""
+    config = data.config
+    said = {name: value for name, value in msgspec.to_builtins(config).items() if value is not None}
+    if data.print:
+        said["print"] = True
+    queue_id, job_id = await remote.quick_print(
+        data.filename, principal, data.projectId, said, request.headers.get("x-request-id", "")
+    )
+    audit.note(target=f"job:{job_id}", file=data.filename, queue_id=queue_id, project=data.projectId)
+    try:
+        taken = await remote.estimate(data.filename, config.quality, config.copies)
+    except ProblemError:
+        estimated = None  # it is queued, whatever it will take
+    else:
+        estimated = _estimate(taken, config.material, FLUXPRINT, remote.ledger.costs)
+    return QuickPrinted(job_id=None if job_id is None else str(job_id), queue_id=queue_id, estimate=estimated)
 
 
 def _estimate(taken: Forecast, material: str | None, printer: str, costs: Costs) -> Estimate:

@@ -9,13 +9,24 @@ VERSION = "1.38.0"
 DESCRIPTION = "Indexes for history and statistics"
 
 ENDED = "WHERE status IN ('completed', 'failed', 'canceled')"
+# What else a list is sifted by stands behind its order, so that rows that don't fit aren't read to see that.
 INDEXES = {
-    "idx_print_jobs_history": f"ON print_jobs (completed_at DESC, id) {ENDED}",
-    "idx_print_jobs_history_project": f"ON print_jobs (project_id, completed_at DESC, id) {ENDED}",
-    "idx_print_jobs_history_status": f"ON print_jobs (status, completed_at DESC, id) {ENDED}",
-    "idx_print_jobs_history_printer": f"ON print_jobs (printer_name, completed_at DESC, id) {ENDED}",
-    "idx_print_jobs_history_material": f"ON print_jobs (material_type, completed_at DESC, id) {ENDED}",
-    "idx_print_jobs_history_creator": f"ON print_jobs (created_by, completed_at DESC, id) {ENDED}",
+    "idx_print_jobs_history": f"ON print_jobs (completed_at DESC, id, printer_name, material_type) {ENDED}",
+    "idx_print_jobs_history_project": (
+        f"ON print_jobs (project_id, completed_at DESC, id, status, printer_name, material_type) {ENDED}"
+    ),
+    "idx_print_jobs_history_status": (
+        f"ON print_jobs (status, completed_at DESC, id, printer_name, material_type) {ENDED}"
+    ),
+    "idx_print_jobs_history_printer": (
+        f"ON print_jobs (printer_name, completed_at DESC, id, status, material_type) {ENDED}"
+    ),
+    "idx_print_jobs_history_material": (
+        f"ON print_jobs (material_type, completed_at DESC, id, status, printer_name) {ENDED}"
+    ),
+    "idx_print_jobs_history_creator": (
+        f"ON print_jobs (created_by, completed_at DESC, id, status, printer_name, material_type) {ENDED}"
+    ),
     "idx_print_jobs_project_stats": (
         "ON print_jobs (project_id, status, material_type, printer_name, completed_at, actual_time, material_used)"
     ),

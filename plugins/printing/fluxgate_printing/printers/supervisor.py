@@ -95,6 +95,8 @@ class Supervisor:
         self._poll_interval = poll_interval
         self._on_change = on_change
         self._state = NOT_ASKED
+        self._born = f"{time.time_ns():x}"
+        self._changes = 0
         self._failures = 0
         self._logged: set[str] = set()  # reasons, since it last answered
         self._begun = 0
@@ -108,6 +110,11 @@ class Supervisor:
     def state(self) -> PrinterState:
         """The current state, at once."""
         return self._state
+
+    @property
+    def version(self) -> str:
+        """Names the current state, but for when it was seen: another one has another name, in every process."""
+        return f"{self._born}-{self._changes}"
 
     def start(self) -> None:
         """Begin to ask; a no-op when begun."""
@@ -241,6 +248,7 @@ class Supervisor:
         before, self._state = self._state, state
         if msgspec.structs.replace(before, observed_at=state.observed_at) == state:
             return
+        self._changes += 1
         for subscription in tuple(self._subscriptions):
             subscription.publish(state)
         if self._on_change is not None:

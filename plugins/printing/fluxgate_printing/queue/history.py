@@ -16,9 +16,11 @@ from fluxgate_printing.usage import planned_seconds
 
 __all__ = ["COUNTED", "HistoryFilter", "JobHistory"]
 
-COUNTED = 100_000
+COUNTED = 10_000
 """How far a list's length is counted: past that nobody pages, and counting a million rows takes longer than reading
 the page."""
+COUNTED_NAMES = 1_000
+"""The same while searching in names, each of which has to be looked at."""
 RECENT = 50
 """Prints of a printer that tell how good its estimates are."""
 
@@ -40,25 +42,47 @@ ANYTHING = HistoryFilter()
 
 
 class JobHistory:
-    """Reads `print_jobs`; the indexes that make it fast with a million rows are in `printing_0006`."""
+    """Reads `print_jobs`; the indexes that make it fast with a million rows are in `printing_0007`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def narrowed(self, sight: Sight) -> Sight:
+        """The same sight with the caller's projects looked up, for `page` and `count`."""
+        if not sight.own_only:
+            return sight
+        query, arguments = sight.my_projects()
+        rows = await self._database.fetch(query, *arguments)
+        return msgspec.structs.replace(sight, projects=frozenset(UUID(str(row["id"])) for row in rows))
 
     async def page(
         self, wanted: HistoryFilter = ANYTHING, limit: int = 20, offset: int = 0, sight: Sight = EVERYTHING
     ) -> list[JobRecord]:
         """Latest first."""
-        where, arguments = _where(wanted, sight)
-        sql = f"SELECT * FROM print_jobs WHERE {where} ORDER BY completed_at DESC, id LIMIT {{}} OFFSET {{}}"  # noqa: S608
-        return [job_from_row(row) for row in await self._database.fetch(sql, *arguments, limit, offset)]
+        seen, named = _within(wanted, sight).jobs()
+        where, arguments = _where(wanted)
+        rows = await self._database.fetch(
+            f"SELECT * FROM print_jobs WHERE {where} AND {seen}"  # noqa: S608 - constants
+            " ORDER BY completed_at DESC, id LIMIT {} OFFSET {}",
+            *arguments,
+            *named,
+            limit,
+            offset,
+        )
+        return [job_from_row(row) for row in rows]
 
     async def count(self, wanted: HistoryFilter = ANYTHING, sight: Sight = EVERYTHING) -> int:
-        """How many jobs the list has; `COUNTED` if it has more."""
-        where, arguments = _where(wanted, sight)
-        inner = f"SELECT 1 AS one FROM print_jobs WHERE {where} LIMIT {{}}"  # noqa: S608 - constants
-        rows = await self._database.fetch(f"SELECT count(*) AS n FROM ({inner}) counted", *arguments, COUNTED)  # noqa: S608
-        return int(rows[0]["n"])
+        """How many jobs the list has; `COUNTED`, or while searching `COUNTED_NAMES`, if it has more."""
+        most = COUNTED if wanted.search is None else COUNTED_NAMES
+        where, arguments = _where(wanted)
+        parts: list[str] = []
+        values: list[object] = []
+        for number, (seen, named) in enumerate(_within(wanted, sight).alternatives()):
+            one = f"SELECT id FROM print_jobs WHERE {where} AND {seen} LIMIT {{}}"  # noqa: S608 - constants
+            parts.append(f"SELECT id FROM ({one}) part_{number}")  # noqa: S608
+            values += [*arguments, *named, most]
+        rows = await self._database.fetch(f"SELECT count(*) AS n FROM ({' UNION '.join(parts)}) counted", *values)  # noqa: S608
+        return min(int(rows[0]["n"]), most)
 
     async def times(self, printer: str) -> list[tuple[float, float]]:
         """(actual, estimated) seconds of the latest completed prints of a printer whose files said how long they
@@ -79,9 +103,13 @@ class JobHistory:
         return pairs
 
 
-def _where(wanted: HistoryFilter, sight: Sight) -> tuple[str, list[object]]:
-    seen, arguments = sight.jobs()
-    parts = [FINISHED, seen]
+def _within(wanted: HistoryFilter, sight: Sight) -> Sight:
+    return sight if wanted.project is None else sight.of_project(wanted.project)
+
+
+def _where(wanted: HistoryFilter) -> tuple[str, list[object]]:
+    parts = [FINISHED]
+    arguments: list[object] = []
     for condition, value in (
         ("project_id = {}", wanted.project),
         ("status = {}", wanted.status),

@@ -66,13 +66,18 @@ class JobRepository(JobMover):
     ) -> JobRecord:
         """Record a job that FluxPrint accepted as its `queue_id`. Once for each `entry_id`, however often it is
         tried."""
-        key = f"accepted:{entry_id}"
+        key = _accepted(entry_id)
         async with self._database.transaction():
             await self._lock_queue()
             known = await self._by_key(key)
             if known is not None:
                 return known
             return await self._insert(job, queue_id, accepted_at or datetime.now(UTC), key)
+
+    async def accepted(self, entry_id: UUID) -> UUID | None:
+        """The job that was recorded as this entry, or None."""
+        job = await self._by_key(_accepted(entry_id))
+        return None if job is None else job.id
 
     async def release(self, job_id: UUID, reason: str, *, hold: bool = False) -> JobRecord:
         """Put a printing job back at the head of the queue. Only when it provably isn't printed. `hold`: until somebody
@@ -361,6 +366,10 @@ def _among_themselves(queue: Sequence[JobRecord], placed: Mapping[int, JobRecord
 
 def _not_queued(job: JobRecord) -> ConflictError:
     return ConflictError(f"This job isn't waiting any more: it is {job.status}.", code="JOB_NOT_QUEUED")
+
+
+def _accepted(entry_id: UUID) -> str:
+    return f"accepted:{entry_id}"
 
 
 def _bad_order(message: str) -> UnprocessableError:

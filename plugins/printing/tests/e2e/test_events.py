@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from plugins.printing.tests.e2e.backends import LONG, SHORT
 from plugins.printing.tests.e2e.callers import AUTH, NATIVE, OWN, Site, as_, execute, upload
@@ -157,3 +159,52 @@ def test_each_is_told_what_they_may_see() -> None:
             )
             name, data = events.next()
             assert (name, set(data)) == ("job-gone", {"id"})
+
+
+def test_the_same_as_a_websocket(gateway: PrintingGateway) -> None:
+    queue_id = gateway.enqueue("part.gcode", on_hold=True)
+    url = f"ws{gateway.url.removeprefix('http')}/api/printing/ws?topics=jobs"
+    with connect(url, proxy=None) as client:
+
+        def until(kind: str) -> Any:
+            while (message := json.loads(client.recv(20)))["type"] != kind:
+                pass
+            return message
+
+        first = until("snapshot")["data"]
+        assert ([job["fluxprint_queue_id"] for job in first["jobs"]], first["printers"]) == ([queue_id], [])
+        gateway.post(f"/queue/{queue_id}/release")
+        assert until("job")["data"]["on_hold"] is False
+        client.send(json.dumps({"topics": "printers", "printers": "virtual"}))
+        again = until("snapshot")["data"]
+        assert ([printer["name"] for printer in again["printers"]], again["jobs"]) == (["virtual"], [])
+        gateway.post(f"/queue/{queue_id}/start")
+        assert until("printer")["data"]["name"] == "virtual"
+        for sent, code in (
+            ("{", "INVALID_REQUEST"),
+            ('{"topic": "x"}', "INVALID_REQUEST"),
+            ('{"topics": "everything"}', "UNKNOWN_TOPIC"),
+            ('{"printers": "none"}', "PRINTER_NOT_FOUND"),
+        ):
+            client.send(sent)
+            assert until("error")["code"] == code
+        gateway.stop()
+        with pytest.raises(ConnectionClosed) as caught:
+            until("never")
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == 1001
+
+
+def test_a_websocket_is_for_those_who_may_look() -> None:
+    with PrintingGateway(AUTH + NATIVE, headers=as_("admin")) as gateway:
+        url = f"ws{gateway.url.removeprefix('http')}/api/printing/ws"
+        for caller, status in (("nobody", 401), ("stranger", 403)):
+            with pytest.raises(InvalidStatus) as caught, connect(url, proxy=None, additional_headers=as_(caller)):
+                pass
+            assert caught.value.response.status_code == status
+        with connect(url + "?topics=nothing", proxy=None, additional_headers=as_("viewer")) as client:
+            assert json.loads(client.recv(20))["code"] == "UNKNOWN_TOPIC"
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(20)
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "UNKNOWN_TOPIC")

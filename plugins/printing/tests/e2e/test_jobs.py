@@ -411,3 +411,33 @@ def test_fluxprints_jobs_have_them_too() -> None:
             problem(ada.patch(f"/jobs/{job['id']}/status", json={"status": "printing"}), 409, "JOB_TRANSITION_REFUSED")
             assert ada.get(f"/projects/{boat}/stats").json()["completed_jobs"] == 1
             assert ada.get(f"/projects/{boat}/stats/detailed").json()["by_material"][0]["total_jobs"] == 1
+
+
+def test_fluxprint_is_asked_for_quick_prints_and_estimates() -> None:
+    with running_fluxprint() as service:
+        config = AUTH + f'[plugins.printing.fluxprint]\nurl = "{service.url}"\n' + COSTS
+        with PrintingGateway(config, headers=as_("admin")) as gateway:
+            site, ada, otto = Site(gateway), Caller(gateway, as_("admin")), Caller(gateway, as_("operator"))
+            boat = project(site, "cuid-quick", "otto")
+            project(site, "cuid-other", "olga")
+            asked = {"filename": "flux.gcode", "quality": "high", "material": "PLA", "copies": 2}
+            answer = otto.post("/estimate", json=asked).json()
+            assert (answer["timeHours"], answer["timeMinutes"], answer["materialGrams"]) == (2, 46, 43.0)
+            assert (answer["materialCost"], answer["machineCost"], answer["confidence"]) == (0.86, 1.38, "high")
+            config_ = {"material": "PETG", "infill": 0, "copies": 2}
+            body = {"filename": "flux.gcode", "projectId": "cuid-quick", "config": config_}
+            made = otto.post("/quick-print", json=body)
+            assert made.status_code == 201, made.text
+            job = otto.get(f"/jobs/{made.json()['jobId']}").json()
+            assert (job["fluxprint_queue_id"], job["project_id"]) == (made.json()["queueId"], boat)
+            assert (job["print_settings"]["infill"], job["material_type"], job["created_by"]) == (0, "PETG", "otto")
+            assert made.json()["estimate"]["timeMinutes"] == 46
+            (seen,) = [request for request in service.requests("/api/queue") if request.method == "POST"]
+            assert "authorization" not in {name.lower() for name, _ in seen.headers}
+            problem(otto.post("/quick-print", json={**body, "projectId": "cuid-other"}), 404, "PROJECT_NOT_FOUND")
+            problem(ada.post("/quick-print", json={**body, "filename": "x.exe"}), 415, "UNSUPPORTED_FILE_TYPE")
+            assert len([each for each in service.requests("/api/queue") if each.method == "POST"]) == 1
+            service.kill()
+            for path, wanted in (("/estimate", asked), ("/quick-print", body)):
+                problem(otto.post(path, json=wanted), 503, "PRINTING_SERVICE_UNAVAILABLE")
+            assert len(ada.get("/jobs/active").json()) == 1

@@ -100,9 +100,18 @@ async def test_only_what_the_caller_sees(database: Database) -> None:
     await job(database, file_name="ours.gcode", created_by="olga", project_id=shared)
     await job(database, file_name="nobodys.gcode")
     history, sight = JobHistory(database), Sight(me="otto", own_only=True)
-    assert {each.file_name for each in await history.page(sight=sight)} == {"mine.gcode", "ours.gcode"}
-    assert await history.count(sight=sight) == 2
-    assert await history.page(HistoryFilter(project=theirs), sight=sight) == []
+    narrowed = await history.narrowed(sight)
+    assert narrowed.projects == {shared}
+    for seen in (sight, narrowed):
+        assert {each.file_name for each in await history.page(sight=seen)} == {"mine.gcode", "ours.gcode"}
+        assert await history.count(sight=seen) == 2
+        assert await history.page(HistoryFilter(project=theirs), sight=seen) == []
+    stranger = await history.narrowed(Sight(me="sam", own_only=True))
+    assert (stranger.projects, await history.page(sight=stranger)) == (frozenset(), [])
+    editor = await history.narrowed(Sight(me="otto", own_only=True, editing=True))
+    assert [each.file_name for each in await history.page(sight=editor)] == ["mine.gcode"]
+    ruling = await history.narrowed(Sight(me="sam", own_only=True, ruled=frozenset({"mk4"})))
+    assert await history.page(sight=ruling) == []
     assert await ProjectStatistics(database).parts(theirs, sight) == []
     assert await ProjectStatistics(database).latest(theirs, sight) is None
     assert [part.jobs for part in await ProjectStatistics(database).parts(shared, sight)] == [1]
