@@ -32,6 +32,7 @@ from fluxgate_printing.printers.moonraker_push import watch
 from fluxgate_printing.printers.moonraker_state import (
     HEATERS,
     WANTED,
+    Absence,
     FileFacts,
     FolderBody,
     Objects,
@@ -111,6 +112,7 @@ class MoonrakerDriver(PrinterDriver):
     def __init__(self, settings: MoonrakerSettings, client: httpx.AsyncClient | None = None) -> None:
         self._settings = settings
         self._api = MoonrakerApi(check_settings(settings), settings.api_key, settings.timeout, client)
+        self._absence = Absence()
         self._facts: tuple[str, FileFacts] | None = None  # of the file in print
 
     async def read_state(self) -> PrinterState:
@@ -126,8 +128,10 @@ class MoonrakerDriver(PrinterDriver):
         # 404 before Klipper was first connected, 503 when it was lost
         if answer.status in {404, 503}:
             info = result(_expect(await self._api.call("GET", "/server/info")), ServerInfo)
-            return unconnected_state(info, time.time(), found=answer.status == 503)
-        return result(_expect(answer), _StatusBody).status
+            return unconnected_state(info, time.time(), lost=answer.status == 503 and self._absence.is_loss())
+        objects = result(_expect(answer), _StatusBody).status
+        self._absence.end()
+        return objects
 
     async def _file_facts(self, objects: Objects) -> FileFacts | None:
         name = loaded_file(objects)

@@ -15,6 +15,7 @@ from fluxgate_printing.printers.base import PrinterOfflineError, PrinterRejected
 from fluxgate_printing.printers.moonraker_api import key_refused
 from fluxgate_printing.printers.moonraker_state import (
     WANTED,
+    Absence,
     FileFacts,
     FolderBody,
     ServerInfo,
@@ -105,7 +106,8 @@ class _Printer:
     def __init__(self, rpc: _Rpc) -> None:
         self._rpc = rpc
         self._info = ServerInfo(klippy_connected=False, klippy_state="disconnected")
-        self._found = False
+        self._found = False  # a Klipper, since Moonraker was started
+        self._absence = Absence()
         self._objects: dict[str, dict[str, object]] | None = None  # None: Moonraker has no Klipper to subscribe to
         self._facts: FileFacts | None = None
 
@@ -115,7 +117,7 @@ class _Printer:
 
     def state(self) -> PrinterState:
         if self._objects is None:
-            return unconnected_state(self._info, time.time(), found=self._found)
+            return unconnected_state(self._info, time.time(), lost=self._found and self._absence.is_loss())
         return connected_state(self._objects, self._facts, time.time())
 
     async def look(self) -> None:
@@ -136,6 +138,7 @@ class _Printer:
             self._found = exc.code != NO_SUCH_METHOD
             return
         self._found = True
+        self._absence.end()
         self._objects = body.status
         await self._look_up_file()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from fluxgate_printing.models import FilamentUse, PrinterState, PrinterStatus, T
 from fluxgate_printing.printers.base import PrinterRejectedError
 
 MAX_TOOLS = 8
+GRACE = 3.0  # seconds
 
 HEATERS = {f"tool{number}": f"extruder{number or ''}" for number in range(MAX_TOOLS)} | {"bed": "heater_bed"}
 """Klipper's names of the heaters, by ours."""
@@ -144,13 +146,34 @@ def connected_state(objects: Objects, facts: FileFacts | None, observed_at: floa
     )
 
 
-def unconnected_state(info: ServerInfo, observed_at: float, *, found: bool) -> PrinterState:
-    """The state when Moonraker has nothing to tell of the printer. `found`: it had a Klipper since it was started, and
-    lost it.
+class Absence:
+    """For how long Moonraker has been without the Klipper that it had.
 
-    One that it hasn't found yet may be printing: it doesn't care whether Moonraker runs.
+    Klipper drops a Moonraker that is too busy to listen, and prints on; it is found again within a second. One that
+    isn't has ended, and the print with it.
     """
-    if info.klippy_connected or not found:
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def end(self) -> None:
+        """Klipper is there."""
+        self._since = None
+
+    def is_loss(self) -> bool:
+        """Klipper isn't there: whether it counts as lost."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        return now - self._since >= GRACE
+
+
+def unconnected_state(info: ServerInfo, observed_at: float, *, lost: bool) -> PrinterState:
+    """The state when Moonraker has nothing to tell of the printer.
+
+    One that it hasn't found yet, and so hasn't `lost`, may be printing: it doesn't care whether Moonraker runs.
+    """
+    if info.klippy_connected or not lost:
         return PrinterState(status="connecting", text=TEXTS["connecting"], observed_at=observed_at)
     return PrinterState(
         status="offline", text=TEXTS["offline"], error="Klipper isn't running.", observed_at=observed_at

@@ -140,6 +140,25 @@ async def test_a_printed_file_of_which_nothing_was_found_out(
         assert (state.file, state.completion) == (file, 100 if file else None)
 
 
+async def test_klipper_is_lost_when_it_isnt_found_again(raw: RawServer, driver: PrinterDriver) -> None:
+    raw.answers[QUERY] = refusal(503, "Klippy Host not connected")
+    raw.answers[INFO] = result({"klippy_connected": False, "klippy_state": "disconnected"})
+
+    async def status() -> str:
+        return (await driver.read_state()).status
+
+    assert await status() == "connecting"
+    raw.answers[QUERY] = klipper("printing")
+    assert await status() == "printing"
+    raw.answers[QUERY] = refusal(503, "Klippy Host not connected")
+    assert await status() == "connecting"
+    begun = time.monotonic()
+    while (now := await status()) == "connecting":
+        assert time.monotonic() - begun < 10
+    assert now == "offline"
+    assert time.monotonic() - begun > 2
+
+
 async def test_fields_of_another_shape(raw: RawServer, driver: PrinterDriver) -> None:
     raw.answers[QUERY] = result({"status": {"webhooks": {"state": "ready"}, "print_stats": {"filename": 7}}})
     with pytest.raises(PrinterRejectedError):
@@ -291,18 +310,24 @@ async def test_what_isnt_moonrakers(pushed: object) -> None:
         assert [state.status for state in watched.states] == ["idle"]
 
 
-@pytest.mark.parametrize("silent_after", [0, 2])
-async def test_a_server_that_falls_silent(silent_after: int) -> None:
+NO_KLIPPER = (
+    {"result": {"connection_id": 1}},
+    {"result": {"klippy_connected": False, "klippy_state": "disconnected"}},
+    {"error": {"code": 503, "message": "Klippy Host not connected"}},
+)
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2, 3])
+async def test_a_server_that_falls_silent(answered: int) -> None:
     async def fall_silent(socket: ServerConnection) -> None:
-        for _ in range(silent_after):
+        for outcome in NO_KLIPPER[:answered]:
             call = msgspec.json.decode(await socket.recv())
-            info = {"klippy_connected": False, "klippy_state": "disconnected"}
-            await socket.send(msgspec.json.encode({"jsonrpc": "2.0", "id": call["id"], "result": info}), text=True)
+            await socket.send(msgspec.json.encode({"jsonrpc": "2.0", "id": call["id"], **outcome}), text=True)
         await socket.wait_closed()
 
     async with pushing(fall_silent, timeout=1) as driver, watching(driver) as watched:
         assert isinstance(await watched.until_error(), PrinterOfflineError)
-        assert [state.status for state in watched.states] == ["offline"] * (silent_after // 2)
+        assert [state.status for state in watched.states] == ["connecting"] * (answered // 3)
 
 
 async def test_a_server_that_refuses() -> None:
