@@ -34,6 +34,9 @@ EXTENSIONS = (".gcode", ".gco", ".gc", ".g")
 FORBIDDEN = frozenset('\\?"%¯°#ˇ')
 MAX_NAME = 240  # bytes; PrusaLink's own names for unfinished files are longer by 6
 
+START_PATIENCE = 6.0
+"""So many times as long as other requests a start may take to be answered."""
+
 
 def check_settings(settings: PrusaLinkSettings) -> str:
     """The server's base URL; ValueError if the settings can't be those of a printer."""
@@ -117,7 +120,8 @@ class PrusaLinkDriver(PrinterDriver):
         state = await self.read_state()
         if state.status != "idle":
             raise _refusal(state)
-        answer = await self._api.call("POST", path, once=True)
+        # A file that doesn't say how far it is it reads to the end before it answers.
+        answer = await self._api.call("POST", path, once=True, patience=START_PATIENCE)
         if answer.status == 404:
             raise PrinterRejectedError(f"PrusaLink has no file {name!r}.")
         if answer.status == 409:

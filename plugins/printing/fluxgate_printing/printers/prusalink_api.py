@@ -89,17 +89,19 @@ class PrusaLinkApi:
             limits=httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=30),
         )
 
-    async def call(self, method: str, path: str, *, once: bool = False) -> Answer:
+    async def call(self, method: str, path: str, *, once: bool = False, patience: float = 1.0) -> Answer:
         """One request.
 
         `once`: it must not be carried out twice, so when it left and no answer came it is `PrinterOutcomeUnknown`.
+        `patience`: so many times as long as others it may take to be answered.
         """
         # both waits that come before anything is sent end before the deadline does: when it strikes, the request has
         # left
-        timeout = httpx.Timeout(self._timeout, connect=self._timeout * 0.4, pool=self._timeout * 0.4)
+        seconds = self._timeout * patience
+        timeout = httpx.Timeout(seconds, connect=self._timeout * 0.4, pool=self._timeout * 0.4)
         request = self._client.build_request(method, self._url + path, headers=self._headers, timeout=timeout)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 return await self._send(request, once=once)
         except TimeoutError as exc:
             raise _no_answer(once=once) from exc
