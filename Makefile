@@ -56,8 +56,9 @@ lock: setup ## Lock the newest versions that the projects allow, with hashes
 	$(EXPORT) --all-groups --all-extras --output-file requirements/dev.txt && \
 	$(EXPORT) --no-dev --output-file requirements/runtime.txt && \
 	$(EXPORT) --only-group build --output-file requirements/build.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --upgrade requirements/octoprint.in --output-file requirements/octoprint.txt
+	@for server in octoprint moonraker prusalink; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade requirements/$$server.in \
+		--output-file requirements/$$server.txt || exit 1; done
 
 wheels: setup ## Build both wheels into dist/
 	@rm -rf dist

@@ -25,6 +25,11 @@ class ClientAddress:
         self.is_trusted = lru_cache(_REMEMBERED)(self._is_trusted) if self._networks else _nobody
         """Whether this address is one of our proxies'."""
 
+    def comes_from_one(self, scope: Scope) -> bool:
+        """Whether a request comes by one of our proxies."""
+        client = scope.get("client")
+        return client is not None and self.is_trusted(client[0])
+
     def of(self, scope: Scope) -> str:
         """The client's address; empty where there is none (a Unix socket).
 

@@ -11,6 +11,7 @@ from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from fluxgate.address import ClientAddress
 from fluxgate.browser.csp import check_additions
 from fluxgate.errors import PluginError
 from fluxgate.litestar_app import build_litestar
@@ -28,6 +29,7 @@ from fluxgate.routedoc import Body, RouteDoc
 from fluxgate.routing import SAFE_METHODS, WEBSOCKET, DuplicateRouteError, Route, RouteTable
 from fluxgate.settings import PluginLimits, Settings, UpstreamLimits
 from fluxgate.static_ui import StaticUIApp
+from fluxgate.streams.websocket import SocketEndpoint
 from fluxgate.types import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
             router, routes = _handlers(record, record.spec, holder)
             routes += [*_proxies(record, record.spec, own_pools, settings, cache), *_streams(record, record.spec)]
             routes += _websockets(record, record.spec, own_pools, settings)
+            routes += _sockets(record, record.spec, settings)
             routes += _ui(record, record.spec)
             _check_names(record.spec)
             # An app over all handlers so far: what doesn't go together shows here, and not in everybody's app.
@@ -224,6 +227,23 @@ def _websockets(record: PluginRecord, spec: PluginSpec, pools: dict[str, Pool], 
             action=socket.action,
             upstream=socket.upstream,
             allow_encoded_separators=socket.allow_encoded_separators,
+        )
+
+
+def _sockets(record: PluginRecord, spec: PluginSpec, settings: Settings) -> Iterable[Route]:
+    proxies = ClientAddress(settings.gateway.trusted_proxies)
+    for socket in spec.sockets:
+        yield Route(
+            plugin=record.name,
+            kind="websocket",
+            methods=frozenset({WEBSOCKET}),
+            template=_template(record, socket.path),
+            endpoint=SocketEndpoint(socket.app, socket.origins, proxies.comes_from_one),
+            name=socket.name,
+            summary=socket.summary,
+            policy=_policy(socket.path, socket.policy),
+            rate=socket.rate or "stream",
+            action=socket.action,
         )
 
 

@@ -23,6 +23,7 @@ from fluxgate.policy import AUTHENTICATED, PUBLIC, Check, Policy, Require
 from fluxgate.principal import Principal
 from fluxgate.proxy.route import ProxyRoute, Upstream, WebSocketRoute
 from fluxgate.routedoc import Body, RouteDoc
+from fluxgate.streams.websocket import SocketApp, WebSocket
 from fluxgate.types import ASGIApp, Scope
 
 __all__ = [
@@ -43,8 +44,11 @@ __all__ = [
     "Require",
     "RouteDoc",
     "RouteOptions",
+    "SocketApp",
+    "SocketRoute",
     "StaticUI",
     "StreamRoute",
+    "WebSocket",
     "audit_notes",
 ]
 
@@ -123,6 +127,22 @@ class StreamRoute(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
 
 
+class SocketRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A WebSocket whose other end is the plugin: `app` is given each connection once its handshake is answered, and
+    returns when it is done. Pages of the host that was asked may connect, and of `origins` besides, as for a
+    `WebSocketRoute`. `scope` as for a `StreamRoute`.
+    """
+
+    path: str
+    app: SocketApp
+    policy: Policy | None = None
+    rate: str | None = None
+    action: str = ""
+    origins: frozenset[str] = frozenset()
+    name: str = ""
+    summary: str = ""
+
+
 class StaticUI(msgspec.Struct, frozen=True, kw_only=True):
     """Built files of a web UI, served at each of `paths`; an unknown path below them answers `index.html`
     (client-side routing), unless it is below `assets/`, whose files are cached for ever and are 404 if missing.
@@ -188,6 +208,7 @@ class PluginSpec(msgspec.Struct, frozen=True, kw_only=True):
     websockets: tuple[WebSocketRoute, ...] = ()
     handlers: tuple[Any, ...] = ()
     streams: tuple[StreamRoute, ...] = ()
+    sockets: tuple[SocketRoute, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
     health_gates: tuple[HealthGate, ...] = ()
     gauges: tuple[Gauge, ...] = ()

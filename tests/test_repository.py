@@ -40,7 +40,8 @@ def test_locks_have_hashes_and_no_hosts() -> None:
     names = [path.name for path in tracked()]
     assert not LOCKS_WITH_HOSTS & set(names)
     locks = {name: text for name, text in texts().items() if re.fullmatch(r"requirements/\w+\.txt", name)}
-    assert set(locks) == {f"requirements/{name}.txt" for name in ("build", "dev", "octoprint", "runtime")}
+    names = ("build", "dev", "moonraker", "octoprint", "prusalink", "runtime")
+    assert set(locks) == {f"requirements/{name}.txt" for name in names}
     for name, text in locks.items():
         assert "://" not in text, name
         assert not INDEX_OPTION.search(text), name

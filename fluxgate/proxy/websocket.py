@@ -10,8 +10,9 @@ import asyncio
 import logging
 
 from fluxgate.errors import NotImplementedProblem
+from fluxgate.handshake import Handshake, OriginRule, asked_host, read_handshake
 from fluxgate.proxy.failures import PoolTimeout, UpstreamError
-from fluxgate.proxy.handshake import Handshake, OriginRule, check_answer, read_handshake
+from fluxgate.proxy.handshake import check_answer
 from fluxgate.proxy.headers import Caller, Network, RequestHeaderRules, ResponseHeaderRules, caller_of
 from fluxgate.proxy.http1 import ResponseHead, UpstreamConnection
 from fluxgate.proxy.outcomes import ClientGone, ResponseBroken
@@ -54,7 +55,7 @@ class WebSocketRelay:
         `ClientGone` after."""
         handshake = read_handshake(scope)
         caller = caller_of(scope, handshake.host, self._trusted)
-        self._origins.check(handshake, self._asked_host(handshake, caller))
+        self._origins.check(handshake, asked_host(handshake, trusted=caller.trusted))
         switch: Switch | None = scope.get("fluxgate.switch")
         if switch is None:
             raise NotImplementedProblem("This server can't switch protocols.", code="CANNOT_SWITCH")
@@ -65,15 +66,6 @@ class WebSocketRelay:
             await _Relaying(self, scope, send, handshake, caller).run(switch)
         finally:
             self.open -= 1
-
-    @staticmethod
-    def _asked_host(handshake: Handshake, caller: Caller) -> bytes:
-        """The host that the browser asked, which a proxy of ours may have replaced in Host."""
-        if caller.trusted:
-            for name, value in handshake.headers:
-                if name == b"x-forwarded-host":
-                    return value.partition(b",")[0].strip()
-        return handshake.host
 
 
 class _Relaying:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
@@ -24,6 +25,9 @@ DELIMITER = f"--{BOUNDARY}\r\n".encode("ascii")
 FRESH = 2.0
 """Seconds for which a frame is shown to a viewer who has just come."""
 
+MEASURED = 5.0
+_MOST_MEASURED = 512
+
 _FIRST_DELAY = 0.25
 _LAST_DELAY = 2.0
 _STEADY = 5.0  # a connection that lived this long starts the back-off afresh
@@ -32,7 +36,9 @@ _STEADY = 5.0  # a connection that lived this long starts the back-off afresh
 class StreamStats(msgspec.Struct, frozen=True, kw_only=True):
     """Counts since start.
 
-    `dropped`: frames that some viewer skipped, summed over viewers; `opens`: times the source was opened.
+    `dropped`: frames that some viewer missed, summed over viewers; `opens`: times the source was opened; `fps`: frames
+    a second over the last `MEASURED` seconds; `last_frame_age`: seconds since the last frame, None before the first;
+    `error`: why there are none, None while they come and before anybody has watched.
     """
 
     viewers: int
@@ -40,6 +46,14 @@ class StreamStats(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     opens: int
     connected: bool
+    fps: float = 0.0
+    last_frame_age: float | None = None
+    error: str | None = None
+
+
+def part_of(frame: Frame) -> bytes:
+    """The frame as a part, as viewers get it."""
+    return b"".join(_pieces(frame))
 
 
 def _pieces(frame: Frame) -> tuple[bytes, bytes, bytes]:
@@ -64,10 +78,11 @@ class Viewer:
     True it has taken the frame, and the task isn't woken. With it, a viewer that keeps up costs a call a frame.
     """
 
-    __slots__ = ("_broadcast", "_waiter", "direct", "error", "seen")
+    __slots__ = ("_broadcast", "_paced", "_waiter", "direct", "error", "seen")
 
-    def __init__(self, broadcast: LatestFrameBroadcast, seen: int) -> None:
+    def __init__(self, broadcast: LatestFrameBroadcast, seen: int, *, paced: bool = False) -> None:
         self._broadcast = broadcast
+        self._paced = paced
         self._waiter: asyncio.Future[None] | None = None
         self.seen = seen
         self.error: SourceError | None = None
@@ -112,7 +127,8 @@ class Viewer:
             self._waiter.set_result(None)
 
     def _see(self) -> None:
-        self._broadcast.dropped += self._broadcast.count - self.seen - 1
+        if not self._paced:
+            self._broadcast.dropped += self._broadcast.count - self.seen - 1
         self.seen = self._broadcast.count
 
 
@@ -149,18 +165,31 @@ class LatestFrameBroadcast:
         self._chunk: bytes | None = None
         self._opens = 0
         self._connected = False
+        self._error: str | None = None
+        self._times: deque[float] = deque(maxlen=_MOST_MEASURED)
         self._closed = False
         self.count = 0
         self.dropped = 0
 
     @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
+
+    @property
     def stats(self) -> StreamStats:
+        now = asyncio.get_running_loop().time()
+        while self._times and now - self._times[0] > MEASURED:
+            self._times.popleft()
         return StreamStats(
             viewers=len(self._viewers),
             frames=self.count,
             dropped=self.dropped,
             opens=self._opens,
             connected=self._connected,
+            fps=len(self._times) / MEASURED,
+            last_frame_age=None if not self.count else now - self._frame_at,
+            error=self._error,
         )
 
     @property
@@ -174,7 +203,7 @@ class LatestFrameBroadcast:
     def latest_part(self) -> bytes:
         """The newest frame as a part, encoded when the first viewer asks."""
         if self._part is None:
-            self._part = b"".join(_pieces(self.latest_frame))
+            self._part = part_of(self.latest_frame)
         return self._part
 
     @property
@@ -186,12 +215,15 @@ class LatestFrameBroadcast:
         return self._chunk
 
     @asynccontextmanager
-    async def viewer(self) -> AsyncIterator[Viewer]:
-        """Watch for the length of the context. Its first frame is the latest one if that is fresh, else the next."""
+    async def viewer(self, *, paced: bool = False) -> AsyncIterator[Viewer]:
+        """Watch for the length of the context. Its first frame is the latest one if that is fresh, else the next.
+
+        `paced`: it doesn't want every frame, so that none counts as dropped.
+        """
         if self._closed:
             raise SourceUnavailableError("The stream is closed.")
         fresh = self._frame is not None and asyncio.get_running_loop().time() - self._frame_at < FRESH
-        viewer = Viewer(self, self.count - 1 if fresh else self.count)
+        viewer = Viewer(self, self.count - 1 if fresh else self.count, paced=paced)
         self._join(viewer)
         try:
             yield viewer
@@ -251,6 +283,7 @@ class LatestFrameBroadcast:
             opened, before = loop.time(), self.count
             error = await self._read(opened + self._first_frame if give_up is None else give_up)
             now = loop.time()
+            self._error = str(error)
             if self.count != before:
                 give_up = now + self._reconnect
             if now - opened > _STEADY:
@@ -271,7 +304,7 @@ class LatestFrameBroadcast:
             async with asyncio.timeout_at(first_frame_by) as limit, self._source() as frames:
                 async for frame in frames:
                     if not self._connected:
-                        self._connected = True
+                        self._connected, self._error = True, None
                         limit.reschedule(None)
                     self._publish(frame)
         except SourceError as error:
@@ -289,6 +322,7 @@ class LatestFrameBroadcast:
         self._frame = frame
         self._part = self._chunk = None
         self._frame_at = asyncio.get_running_loop().time()
+        self._times.append(self._frame_at)
         self.count += 1
         for viewer in tuple(self._viewers):
             viewer.published()

@@ -5,16 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from http import HTTPStatus
 
 import aiohttp
-from yarl import URL
 
+from fluxgate.streams.camera_http import camera_session, get
 from fluxgate.streams.multipart import MultipartError, MultipartParser, boundary_of
 from fluxgate.streams.source import Frame, SourceFormatError, SourceTimeoutError, SourceUnavailableError
-
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MAX_REDIRECTS = 3
 
 
 @asynccontextmanager
@@ -31,41 +27,14 @@ async def open_mjpeg(
     entry and while iterating, `SourceUnavailableError` (no connection, a status other than 200, broken off),
     `SourceTimeoutError`, and `SourceFormatError` (not `multipart/*`, or not within `MultipartParser`'s limits).
     """
-    async with aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=stall_timeout),
-        trust_env=False,
-        auto_decompress=False,
-        headers=[("Accept-Encoding", "identity"), ("User-Agent", "fluxgate"), *headers],
-    ) as session:
-        try:
-            response = await _get(session, url)
-        except TimeoutError as error:  # first: aiohttp's timeouts are ClientErrors too
-            raise SourceTimeoutError("The camera didn't answer in time.") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SourceUnavailableError("The camera can't be reached.") from error
+    async with camera_session(connect_timeout, stall_timeout, headers) as session:
+        response = await get(session, url)
         try:
             parser = _parser(response)
             async with aclosing(_read(response, parser)) as frames:
                 yield frames
         finally:
             response.close()
-
-
-async def _get(session: aiohttp.ClientSession, address: str) -> aiohttp.ClientResponse:
-    url = URL(address)
-    for _ in range(_MAX_REDIRECTS + 1):
-        response = await session.get(url, allow_redirects=False)
-        if response.status == HTTPStatus.OK:
-            return response
-        response.close()
-        if response.status not in _REDIRECTS:
-            raise SourceUnavailableError(f"The camera answered with status {response.status}.")
-        target = url.join(URL(response.headers.get("Location", "")))
-        if target.origin() != url.origin():
-            raise SourceUnavailableError("The camera redirects to another server.")
-        url = target.with_user(url.user).with_password(url.password)
-    raise SourceUnavailableError("The camera redirects in a circle.")
 
 
 def _parser(response: aiohttp.ClientResponse) -> MultipartParser:

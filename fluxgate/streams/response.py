@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
-import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
 from urllib.parse import parse_qs
 
 from fluxgate.errors import BadGatewayError, BadRequestError, ProblemError, UnavailableError, UpstreamTimeoutError
-from fluxgate.streams.broadcast import BOUNDARY, DELIMITER, LatestFrameBroadcast
-from fluxgate.streams.source import SourceError, SourceFormatError, SourceTimeoutError
+from fluxgate.streams.broadcast import BOUNDARY, DELIMITER, LatestFrameBroadcast, Viewer, part_of
+from fluxgate.streams.source import Frame, SourceError, SourceFormatError, SourceTimeoutError
+from fluxgate.streams.unsent import limit_unsent, transport_of
 from fluxgate.types import Receive, Scope, Send
-
-UNSENT_LIMIT = 64 * 1024
-"""Bytes that the kernel may hold unsent for a viewer. With its own default a slow link shows pictures 15 s old."""
 
 ENDING = 1.0
 """Seconds that a viewer has to take what is on the way to it when the server ends."""
+
+LEAST_FPS, MOST_FPS = 1.0, 30.0
+
+AWAY_EVERY = 1.0
+"""Seconds between the pictures that stand in for a source that is away."""
+
+REOPEN_AFTER = 2.0
+"""Seconds after which a source that failed is tried again for a viewer who stays."""
 
 _SHUTTING_DOWN = "The gateway is shutting down."
 
@@ -33,6 +38,9 @@ _STREAM_HEADERS = [
 ]
 
 ProblemOf = Callable[[SourceError], ProblemError]
+
+PlaceholderOf = Callable[[SourceError], Awaitable[Frame]]
+"""The picture that says why there is none; asked once a second and viewer."""
 
 
 def problem_of(error: SourceError) -> ProblemError:
@@ -51,15 +59,19 @@ async def serve_mjpeg(
     send: Send,
     *,
     problem: ProblemOf = problem_of,
+    placeholder: PlaceholderOf | None = None,
 ) -> None:
-    """Answer GET or HEAD with the stream until the viewer leaves.
+    """Answer GET or HEAD with the stream until the viewer leaves. `?fps=` is the most pictures a second that it wants,
+    1 to 30: it gets the latest when the next is due.
 
     It ends properly when the server does. A failing source raises `problem(error)`. If that is after the headers, the
-    connection must be broken off, so that nobody takes the stream for complete.
+    connection must be broken off, so that nobody takes the stream for complete; unless there is a `placeholder`: that
+    is sent each second, until the source gives pictures again. Raises `BadRequestError` for another `fps`.
     """
+    stream = _Stream(broadcast, scope, send, _interval(scope), placeholder)
     # Two tasks, because a viewer can leave while nothing is being sent, and stall while nothing is received.
     begun, server_ends = asyncio.Event(), asyncio.Event()
-    sender = asyncio.ensure_future(_send_stream(broadcast, scope, send, problem, begun))
+    sender = asyncio.ensure_future(stream.run(problem, begun))
     watcher = asyncio.ensure_future(_disconnected(receive))
     on_ending = scope.get("fluxgate.on_ending")
     if on_ending is not None:
@@ -93,28 +105,91 @@ async def _end(send: Send) -> None:
         raise UnavailableError(_SHUTTING_DOWN) from None
 
 
-async def _send_stream(
-    broadcast: LatestFrameBroadcast, scope: Scope, send: Send, problem: ProblemOf, begun: asyncio.Event
-) -> None:
-    try:
-        async with broadcast.viewer() as viewer:
-            await viewer.wait()
-            begun.set()
-            await send({"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)})
-            if scope["method"] == "HEAD":
-                await send({"type": "http.response.body", "body": b""})
-                return
-            _limit_unsent(scope)
-            await send({"type": "http.response.body", "body": DELIMITER, "more_body": True})
-            viewer.direct = _direct_writer(scope)
-            while True:
-                if viewer.direct is not None:
-                    # Returns when the last picture has left; by then there may be a newer one.
-                    await send({"type": "http.response.body", "body": b"", "more_body": True})
-                await send({"type": "http.response.body", "body": viewer.part(), "more_body": True})
+class _Stream:
+    """What is sent to one viewer; `interval`: the least seconds between two pictures."""
+
+    def __init__(
+        self,
+        broadcast: LatestFrameBroadcast,
+        scope: Scope,
+        send: Send,
+        interval: float,
+        placeholder: PlaceholderOf | None,
+    ) -> None:
+        self._broadcast = broadcast
+        self._scope = scope
+        self._send = send
+        self._interval = interval
+        self._placeholder = placeholder
+
+    async def run(self, problem: ProblemOf, begun: asyncio.Event) -> None:
+        """Send until cancelled. `begun` is set when there is a first picture."""
+        try:
+            async with self._broadcast.viewer(paced=self._interval > 0) as viewer:
                 await viewer.wait()
-    except SourceError as error:
-        raise problem(error) from error
+                begun.set()
+                await self._send({"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)})
+                if self._scope["method"] == "HEAD":
+                    await self._send({"type": "http.response.body", "body": b""})
+                    return
+                limit_unsent(self._scope)
+                await self._body(DELIMITER)
+                await self._pictures(viewer)
+        except SourceError as error:
+            reason = error
+        while self._placeholder is not None and begun.is_set() and not self._broadcast.closed:
+            reason = await self._stand_in(self._placeholder, reason)
+        raise problem(reason) from reason
+
+    async def _pictures(self, viewer: Viewer) -> NoReturn:
+        """Send what comes, after a `wait` of the viewer, until the source fails."""
+        loop = asyncio.get_running_loop()
+        viewer.direct = _direct_writer(self._scope) if not self._interval else None
+        due = loop.time()
+        while True:
+            if viewer.direct is not None:
+                # Returns when the last picture has left; by then there may be a newer one.
+                await self._body(b"")
+            await self._body(viewer.part())
+            if self._interval:
+                due = max(due + self._interval, loop.time())
+                await asyncio.sleep(due - loop.time())
+            await viewer.wait()
+
+    async def _stand_in(self, placeholder: PlaceholderOf, reason: SourceError) -> SourceError:
+        """Placeholders, then pictures once they come again; returns why those have ended."""
+        for _ in range(round(REOPEN_AFTER / AWAY_EVERY)):
+            await self._body(part_of(await placeholder(reason)))
+            await asyncio.sleep(AWAY_EVERY)
+        try:
+            async with self._broadcast.viewer(paced=self._interval > 0) as viewer:
+                while True:
+                    try:
+                        async with asyncio.timeout(AWAY_EVERY):
+                            await viewer.wait()
+                        break
+                    except TimeoutError:
+                        await self._body(part_of(await placeholder(reason)))
+                await self._pictures(viewer)
+        except SourceError as error:
+            return error
+
+    async def _body(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def _interval(scope: Scope) -> float:
+    """Seconds between two pictures that `?fps=` asks for; 0: as they come."""
+    wanted = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("fps")
+    if wanted is None:
+        return 0.0
+    try:
+        fps = float(wanted[-1])
+    except ValueError:
+        fps = 0.0
+    if not LEAST_FPS <= fps <= MOST_FPS:
+        raise BadRequestError("`fps` is a number from 1 to 30.", code="INVALID_FPS", field="fps")
+    return 1 / fps
 
 
 async def serve_snapshot(
@@ -155,30 +230,13 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _transport(scope: Scope) -> asyncio.WriteTransport | None:
-    transport: asyncio.WriteTransport | None = (scope.get("extensions") or {}).get("fluxgate.transport")
-    return transport
-
-
-def _limit_unsent(scope: Scope) -> None:
-    """Keep old pictures out of the buffers between here and a slow viewer, where the server offers its transport."""
-    transport = _transport(scope)
-    if transport is None:
-        return
-    # Anything unsent holds the next send back: the transport then never has more than one frame.
-    transport.set_write_buffer_limits(high=0)
-    connection = transport.get_extra_info("socket")
-    if connection is not None and sys.platform == "linux" and connection.family != socket.AF_UNIX:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_LIMIT)
-
-
 def _direct_writer(scope: Scope) -> Callable[[bytes], bool] | None:
     """Writes a chunk straight to the server's transport if that is idle; None where the server offers none.
 
     Waking a task for each viewer and frame to `await send` costs as much as the kernel does for sending the frame. An
     HTTP/1.1 answer without a length is sent in chunks, so that whole chunks can be written between two sends.
     """
-    transport = _transport(scope)
+    transport = transport_of(scope)
     if transport is None or scope["http_version"] != "1.1":
         return None
     is_closing, unsent, write = transport.is_closing, transport.get_write_buffer_size, transport.write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxgate.proxy.handshake import origin_of
+from fluxgate.handshake import origin_of
 from tests.support.gateway import TRUSTED, GatewayProcess, wait_for
 from tests.support.rawpeer import OK, Answer, Peer, RawUpstream, Request, request_bytes
 from tests.support.websocket import KEY, accept_of, agreed, frame, handshake, next_frame

@@ -264,3 +264,30 @@ async def test_stalled_viewers_slow_nobody_and_cost_two_frames_at_most() -> None
             process.kill()
             await process.wait()
             process._transport.close()  # type: ignore[attr-defined]
+
+
+async def test_a_viewer_may_want_fewer_pictures_and_gets_the_latest() -> None:
+    async with (
+        scripted(steady) as camera,
+        gateway(camera.url) as (url, broadcast),
+        watching(f"{url}/stream") as full,
+        watching(f"{url}/stream?fps=2") as paced,
+    ):
+        await paced.picture()
+        begun = asyncio.get_running_loop().time()
+        for _ in range(4):
+            number = number_of(await paced.picture())
+        took = asyncio.get_running_loop().time() - begun
+        assert took > 1.4, "two a second"
+        assert camera.sent - number < 25 + 50 * 0.5, "the latest, not the next"
+        numbers = [number_of(await full.picture()) for _ in range(10)]
+        assert numbers == sorted(numbers)
+        assert (camera.opens, broadcast.stats.viewers) == (1, 2)
+
+
+@pytest.mark.parametrize("fps", ["", "0", "0.9", "30.1", "-1", "nan", "inf", "many", "1&fps=31"])
+async def test_a_rate_that_is_none(fps: str) -> None:
+    async with scripted(steady) as camera, gateway(camera.url) as (url, _), httpx.AsyncClient() as client:
+        answer = await client.get(f"{url}/stream?fps={fps}")
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "INVALID_FPS", "fps")
+        assert camera.opens == 0

@@ -6,7 +6,6 @@ same worker.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -14,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,27 +23,12 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-REQUIREMENT = "OctoPrint==1.11.8"
+from tests.support.environments import executable
+
 OCTOPRINT_MARKS = (pytest.mark.octoprint, pytest.mark.xdist_group("octoprint"))
 NO_SUCH_PASSWORD = (
     "$pbkdf2-sha256$29000$c2FsdHNhbHRzYWx0$JdUdr.BEY3aLSZwfzWzW2x2Xlu5UMUzSaFOEVfEw1Us"  # nobody logs in with one
 )
-
-
-def octoprint_executable() -> Path:
-    """FLUXGATE_TEST_OCTOPRINT, or the checkout's own `.venv-octoprint`, which is made when it isn't there."""
-    if named := os.environ.get("FLUXGATE_TEST_OCTOPRINT"):
-        return Path(named)
-    venv = CHECKOUT / ".venv-octoprint"
-    executable = venv / "bin" / "octoprint"
-    lock_name = "octoprint-install-" + str(CHECKOUT).replace(os.sep, "_") + ".lock"
-    with (Path(tempfile.gettempdir()) / lock_name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # xdist's workers all come here at once
-        if not executable.exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-            subprocess.run([venv / "bin" / "pip", "install", "--quiet", REQUIREMENT], check=True)
-    return executable
 
 
 def free_port() -> int:
@@ -109,7 +92,7 @@ class OctoPrintServer:
     def start(self, timeout: float = 60.0) -> None:
         """Start the server and wait until its printer is connected."""
         command: list[str | Path] = [
-            octoprint_executable(),
+            executable("octoprint", "FLUXGATE_TEST_OCTOPRINT"),
             "serve",
             "--iknowwhatimdoing",
             "--host=127.0.0.1",

@@ -72,6 +72,8 @@ class PrintingGateway:
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "FLUXGATE_PORT": "0",
             "FLUXGATE_DATABASE_URL": self.database_url,
+            # Nobody stands at these printers. What is about the gate sets it.
+            "FLUXGATE_PLUGINS__PRINTING__BED_GATE": "false",
             **env,
         }
 

@@ -19,28 +19,50 @@ from fluxgate.plugin import Check, Policy, Principal
 from fluxgate.types import Scope
 from fluxgate_printing.settings import AccessSettings, Role
 
-__all__ = ["COMMAND", "OPERATE", "VIEW", "WATCH", "Access", "Permission"]
+__all__ = [
+    "ADMINISTER",
+    "COMMAND",
+    "COMMAND_ONE",
+    "GCODE_ONE",
+    "OPERATE",
+    "PRINTER",
+    "VIEW",
+    "WATCH",
+    "WATCH_ONE",
+    "Access",
+    "Permission",
+]
 
 RANKS: Mapping[str, int] = {"viewer": 1, "operator": 2, "admin": 3}
 _ADMIN = RANKS["admin"]
+PRINTER = "printer"
+"""What a path parameter is called that names a printer."""
 _SCOPES = {"viewer": "printing:view", "operator": "printing:operate", "admin": "printing:admin"}
 
 
 class Permission(msgspec.Struct, frozen=True):
-    """What a route needs: a role, on the default printer or on any."""
+    """What a route needs: a role, on the default printer, on any, or on the one that its path names."""
 
     role: Role
-    on: Literal["default", "any"]
+    on: Literal["default", "any", "named"]
 
 
 VIEW = Permission("viewer", "any")
 """Look at queue, files and jobs."""
 OPERATE = Permission("operator", "any")
 """Upload, queue, print."""
+ADMINISTER = Permission("admin", "any")
+"""What concerns everybody's jobs."""
 WATCH = Permission("viewer", "default")
 """Look at the default printer."""
 COMMAND = Permission("operator", "default")
 """Command the default printer."""
+WATCH_ONE = Permission("viewer", "named")
+"""Look at the printer in the path."""
+COMMAND_ONE = Permission("operator", "named")
+"""Command the printer in the path."""
+GCODE_ONE = Permission("admin", "named")
+"""Send the printer in the path whatever the configuration allows."""
 
 
 class Access:
@@ -87,11 +109,17 @@ class Access:
     def policy(self, permission: Permission) -> Policy:
         """The permission as a route's policy."""
         needed = RANKS[permission.role]
-        where = "" if permission.on == "any" else f" on {self._default}"
+        where = {"any": "", "default": f" on {self._default}", "named": " on that printer"}[permission.on]
 
         def allows(principal: Principal, scope: Scope) -> None:
-            default = permission.on == "default"
-            if (self.rank(principal, self._default) if default else self.best_rank(principal)) < needed:
+            if permission == ADMINISTER:
+                rank = self.rank(principal)
+            elif permission.on == "any":
+                rank = self.best_rank(principal)
+            else:
+                name = self._default if permission.on == "default" else scope["path_params"][PRINTER]
+                rank = self.rank(principal, name)
+            if rank < needed:
                 raise ForbiddenError(f"This needs to be done by a printing {permission.role}{where}.")
 
         scope = _SCOPES[permission.role]

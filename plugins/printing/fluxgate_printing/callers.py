@@ -89,6 +89,10 @@ class Callers:
             raise ForbiddenError("You may look at this file's project and not print for it.", code="PROJECT_FORBIDDEN")
         return project_id
 
+    async def projects_of(self, principal: Principal) -> frozenset[UUID]:
+        """The projects in which the caller has any part."""
+        return await self._projects.of(principal.id)
+
     async def may_print_for(self, project: UUID | None, user: str) -> bool:
         """Whether a user's part in a project is more than to look."""
         return project is not None and await self._projects.role(project, user) in _MAY_PRINT

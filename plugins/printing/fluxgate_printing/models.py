@@ -7,9 +7,11 @@ OctoPrint's `/api/printer`, `/api/job` and `/api/files`, because FluxPrint and F
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+Millimetres = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
 
 PrinterStatus = Literal[
     "offline", "connecting", "idle", "printing", "pausing", "paused", "resuming", "cancelling", "finishing", "error"
@@ -27,6 +29,14 @@ class Temperature(msgspec.Struct, frozen=True):
 
     actual: float | None = None
     target: float | None = None
+
+
+class BuildVolume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Width, depth and height in mm."""
+
+    x: Millimetres
+    y: Millimetres
+    z: Millimetres
 
 
 class FilamentUse(msgspec.Struct, frozen=True):
@@ -120,3 +130,18 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     job: JobInfo
     progress: JobProgress
     state: str
+
+
+CameraSource = Literal["mjpeg", "snapshots", "drawn"]
+
+
+class CameraView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`GET /camera`. `available`: whether pictures come, None while nobody has watched; `fps`: pictures a second over
+    the last 5 s; `last_frame_age`: seconds since the last one; `error`: why there are none."""
+
+    available: bool | None
+    source: CameraSource
+    viewers: int
+    fps: float
+    last_frame_age: float | None = None
+    error: str | None = None

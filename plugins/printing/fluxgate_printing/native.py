@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from fluxgate.errors import PluginError
-from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, RouteDoc, StreamRoute
+from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, Policy, SocketRoute, StreamRoute
 from fluxgate.types import Receive, Scope, Send
-from fluxgate_printing.access import OPERATE, WATCH, Access
-from fluxgate_printing.api import docs, files, jobs, printer, projects, queue, quick, reads
+from fluxgate_printing.access import OPERATE, PRINTER, VIEW, WATCH, WATCH_ONE, Access
+from fluxgate_printing.api import (
+    contents,
+    control,
+    docs,
+    events,
+    files,
+    jobs,
+    printer,
+    printers,
+    projects,
+    queue,
+    queue_control,
+    quick,
+    reads,
+)
+from fluxgate_printing.api.views import printer_view
 from fluxgate_printing.callers import Callers
-from fluxgate_printing.camera import Camera
+from fluxgate_printing.camera import Camera, SnapshotCamera
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.files.catalog import FileRepository
+from fluxgate_printing.files.room import Room
 from fluxgate_printing.files.store import FileStore
 from fluxgate_printing.ledger import JobLedger
+from fluxgate_printing.live import Live
+from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.base import PrinterDriver
+from fluxgate_printing.printers.bounds import Bounds
 from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
 from fluxgate_printing.printers.supervisor import Supervisor
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.bringing import Content
+from fluxgate_printing.queue.dispatch import Dispatcher, Station
+from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
 from fluxgate_printing.queue.history import JobHistory
 from fluxgate_printing.queue.lane import PrinterLane
+from fluxgate_printing.queue.matching import PrinterProfile
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.statistics import ProjectStatistics
 from fluxgate_printing.retention import Retention
 from fluxgate_printing.service import PrintingService
-from fluxgate_printing.settings import OctoPrintSettings, PrinterSettings, PrintingSettings, VirtualPrinterSettings
+from fluxgate_printing.settings import PrinterSettings, PrintingSettings, VirtualPrinterSettings
 from fluxgate_printing.shelf import Shelf
 from fluxgate_printing.test_picture import TestPicture
 
@@ -43,7 +68,28 @@ HANDLERS = (
     queue.remove,
     queue.reorder,
     queue.start,
+    queue_control.change,
+    queue_control.hold,
+    queue_control.release,
+    queue_control.waiting,
+    queue_control.pause,
+    queue_control.resume,
+    control.heat,
+    control.heat_hotend,
+    control.heat_bed,
+    control.home,
+    control.jog,
+    control.gcode,
+    printers.show,
+    printers.one,
+    printers.change,
+    printers.load,
+    printers.clear_bed,
+    printers.cancel,
+    printers.pause,
+    printers.resume,
     files.show,
+    files.one,
     files.remove,
     jobs.active,
     jobs.history,
@@ -83,25 +129,15 @@ class NativeBackend:
     def streams(self) -> tuple[StreamRoute, ...]:
         """What passes without Litestar: reads from memory, the camera, uploads."""
         return (
-            self._read("/status", reads.status, "State and temperatures of the printer", docs.STATUS),
-            self._read("/job", reads.job, "The current print", docs.JOB),
-            self._read("/temperature", reads.temperature, "Temperatures of the printer", docs.TEMPERATURE),
+            *self._of_printer("", self.access.policy(WATCH)),
+            *self._of_printer("/printers/{printer}", self.access.policy(WATCH_ONE)),
             StreamRoute(
-                path="/camera/stream",
-                app=self._camera_stream,
-                doc=docs.STREAM,
-                policy=self.access.policy(WATCH),
-                name="camera_stream",
-                summary="The camera, live, as MJPEG",
-            ),
-            StreamRoute(
-                path="/camera/snapshot",
-                app=self._camera_snapshot,
-                doc=docs.SNAPSHOT,
-                policy=self.access.policy(WATCH),
-                rate="read",
-                name="camera_snapshot",
-                summary="One JPEG of the camera",
+                path="/events",
+                app=events.events(lambda: self.service),
+                doc=docs.EVENTS,
+                policy=self.access.policy(VIEW),
+                name="events",
+                summary="What changes, live, as server-sent events",
             ),
             StreamRoute(
                 path="/files/upload",
@@ -113,6 +149,37 @@ class NativeBackend:
                 name="file_upload",
                 action="printing.file.upload",
                 summary="Upload G-code files, as multipart/form-data",
+            ),
+            StreamRoute(
+                path="/files/{name}/download",
+                app=self._download,
+                doc=docs.DOWNLOAD,
+                policy=self.access.policy(VIEW),
+                rate="read",
+                name="file_download",
+                summary="A file's content",
+            ),
+            StreamRoute(
+                path="/files/{name}/thumbnail",
+                app=self._thumbnail,
+                doc=docs.THUMBNAIL,
+                policy=self.access.policy(VIEW),
+                rate="read",
+                name="file_thumbnail",
+                summary="A picture of what a file prints",
+            ),
+        )
+
+    @property
+    def sockets(self) -> tuple[SocketRoute, ...]:
+        """What is told live, as a WebSocket."""
+        return (
+            SocketRoute(
+                path="/ws",
+                app=events.socket(lambda: self.service),
+                policy=self.access.policy(VIEW),
+                name="events_socket",
+                summary="What changes, live, as a WebSocket",
             ),
         )
 
@@ -130,6 +197,16 @@ class NativeBackend:
                 help="Printers by what they were last seen doing.",
                 labels=("status",),
                 read=self._printers_by_status,
+            ),
+            Gauge(
+                name="event_listeners",
+                help="Who listens to live events.",
+                read=lambda: [((), self.service.live.hub.listeners)],
+            ),
+            Gauge(
+                name="event_states_skipped",
+                help="States that listeners on slow links missed, the latest never, summed, since the start.",
+                read=lambda: [((), self.service.live.hub.dropped)],
             ),
             Gauge(
                 name="camera_viewers",
@@ -164,17 +241,30 @@ class NativeBackend:
         content = _content(catalog, store)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(shelf.running())
-            lanes: dict[str, PrinterLane] = {}
+            floor = PrinterFloor(context.database)
+            stations: dict[str, Station] = {}
+            dispatcher = Dispatcher(stations, repository, floor)
+            live = Live(stations, repository, floor, _printer_json)
             cameras: dict[str, Camera] = {}
             for name, settings in self._printers.items():
                 driver = make_driver(name, settings, context.data_dir)
-                supervisor = Supervisor(name, driver, _poll_interval(settings))
+                supervisor = Supervisor(name, driver, _poll_interval(settings), _telling(name, dispatcher, live))
                 stack.push_async_callback(supervisor.aclose)
-                lane = PrinterLane(supervisor, repository, content, lambda job: shelf.job_ended(job.file_id))
+                lane = PrinterLane(
+                    supervisor,
+                    repository,
+                    floor,
+                    content,
+                    lambda job: shelf.job_ended(job.file_id),
+                    gated=self._settings.bed_gate if settings.bed_gate is None else settings.bed_gate,
+                    freed=dispatcher.freed,
+                )
                 stack.push_async_callback(lane.aclose)
                 camera = _camera(settings, driver, supervisor, names=not self.access.own_only)
                 stack.push_async_callback(camera.aclose)
-                lanes[name] = lane
+                stations[name] = Station(
+                    lane, _profile(name, settings), _bounds(settings), _kind(settings), self._starts(settings)
+                )
                 cameras[name] = camera
             ledger = JobLedger(
                 jobs=repository,
@@ -186,19 +276,28 @@ class NativeBackend:
                 settled=self._settled,
             )
             self._service = PrintingService(
-                lanes=lanes,
+                stations=stations,
                 cameras=cameras,
                 default=self._default,
+                floor=floor,
+                dispatcher=dispatcher,
+                live=live,
                 ledger=ledger,
                 shelf=shelf,
+                room=Room(catalog, store, self._settings.files),
                 files=self._settings.files,
             )
             await stack.enter_async_context(
                 Retention(context.database, repository, self._settings.retention_days).running()
             )
-            for lane in lanes.values():
-                await lane.start()
-                lane.supervisor.start()
+            for station in stations.values():
+                await station.lane.start()
+                station.lane.supervisor.start()
+            dispatching = asyncio.create_task(dispatcher.run(), name="print queue dispatcher")
+            stack.push_async_callback(_ended, dispatching)
+            telling = asyncio.create_task(live.run(), name="live events")
+            stack.push_async_callback(_ended, telling)
+            stack.callback(live.hub.close)
             try:
                 yield
             finally:
@@ -207,15 +306,52 @@ class NativeBackend:
     async def _settled(self, job: JobRecord) -> None:
         await self.service.settled(job)
 
-    def _read(self, path: str, read: reads.Read, summary: str, doc: RouteDoc) -> StreamRoute:
-        return StreamRoute(
-            path=path,
-            app=reads.served(read, lambda: self.service),
-            policy=self.access.policy(WATCH),
+    def _starts(self, settings: PrinterSettings) -> bool:
+        return self._settings.auto_start if settings.auto_start is None else settings.auto_start
+
+    def _of_printer(self, prefix: str, policy: Policy) -> Iterable[StreamRoute]:
+        """What a printer tells of itself: the default one, or the one that the path names."""
+        reading = (
+            ("status", reads.status, "State and temperatures of the printer", docs.STATUS),
+            ("job", reads.job, "The current print", docs.JOB),
+            ("temperature", reads.temperature, "Temperatures of the printer", docs.TEMPERATURE),
+        )
+        named = "printer_" if prefix else ""
+        for name, read, summary, doc in reading:
+            yield StreamRoute(
+                path=f"{prefix}/{name}",
+                app=reads.served(read, lambda: self.service),
+                policy=policy,
+                rate="read",
+                name=f"{named}{name}",
+                summary=summary,
+                doc=doc,
+            )
+        yield StreamRoute(
+            path=f"{prefix}/camera",
+            app=reads.camera(lambda: self.service),
+            doc=docs.CAMERA,
+            policy=policy,
             rate="read",
-            name=path.removeprefix("/"),
-            summary=summary,
-            doc=doc,
+            name=f"{named}camera",
+            summary="Whether the camera gives pictures, and who watches",
+        )
+        yield StreamRoute(
+            path=f"{prefix}/camera/stream",
+            app=self._camera_stream,
+            doc=docs.STREAM,
+            policy=policy,
+            name=f"{named}camera_stream",
+            summary="The camera, live, as MJPEG",
+        )
+        yield StreamRoute(
+            path=f"{prefix}/camera/snapshot",
+            app=self._camera_snapshot,
+            doc=docs.SNAPSHOT,
+            policy=policy,
+            rate="read",
+            name=f"{named}camera_snapshot",
+            summary="One JPEG of the camera",
         )
 
     def _printers_by_status(self) -> list[tuple[tuple[str], float]]:
@@ -225,15 +361,19 @@ class NativeBackend:
         return await self.service.check_printers()
 
     async def _camera_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        service = self.service
-        await service.cameras[service.default].stream(scope, receive, send)
+        await self.service.camera(scope["path_params"].get(PRINTER)).stream(scope, receive, send)
 
     async def _camera_snapshot(self, scope: Scope, receive: Receive, send: Send) -> None:
-        service = self.service
-        await service.cameras[service.default].snapshot(scope, receive, send)
+        await self.service.camera(scope["path_params"].get(PRINTER)).snapshot(scope, receive, send)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         await files.Upload(self.service)(scope, receive, send)
+
+    async def _download(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await contents.download(self.service, scope, send)
+
+    async def _thumbnail(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await contents.thumbnail(self.service, scope, send)
 
 
 def _content(catalog: FileRepository, store: FileStore) -> Content:
@@ -246,11 +386,61 @@ def _content(catalog: FileRepository, store: FileStore) -> Content:
     return content
 
 
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _telling(name: str, dispatcher: Dispatcher, live: Live) -> Callable[[PrinterState], None]:
+    """Tells whoever listens of each state, and the dispatcher of each status: temperatures are none of its business."""
+    before = ""
+
+    def changed(state: PrinterState) -> None:
+        nonlocal before
+        live.printer_changed(name)
+        if state.status != before:
+            before = state.status
+            dispatcher.wake()
+            live.look()
+
+    return changed
+
+
+def _printer_json(station: Station, record: PrinterRecord) -> bytes:
+    # Whose job it has isn't everybody's business: the jobs that one may see say on which printer they are.
+    return msgspec.json.encode(printer_view(station, record, None, is_default=None))
+
+
+def _bounds(settings: PrinterSettings) -> Bounds:
+    return Bounds(
+        max_hotend=settings.max_hotend,
+        max_bed=settings.max_bed,
+        gcode=frozenset(command.upper() for command in settings.allowed_gcode),
+    )
+
+
+def _kind(settings: PrinterSettings) -> str:
+    return str(type(settings).__struct_config__.tag)
+
+
+def _profile(name: str, settings: PrinterSettings) -> PrinterProfile:
+    return PrinterProfile(
+        name=name,
+        model=settings.model,
+        groups=frozenset(settings.groups),
+        nozzle=settings.nozzle,
+        materials=frozenset(settings.materials),
+        build_volume=settings.build_volume,
+    )
+
+
 def _poll_interval(settings: PrinterSettings) -> float:
-    return settings.poll_interval if isinstance(settings, OctoPrintSettings) else VIRTUAL_POLL
+    return VIRTUAL_POLL if isinstance(settings, VirtualPrinterSettings) else settings.poll_interval
 
 
 def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor, *, names: bool) -> Camera:
+    if settings.camera_snapshot_url is not None:
+        return Camera(SnapshotCamera(url=settings.camera_snapshot_url, fps=settings.camera_fps), name=supervisor.name)
     configured = settings.camera_url
     if configured is not None:
 

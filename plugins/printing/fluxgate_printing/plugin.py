@@ -53,6 +53,7 @@ def _native(settings: PrintingSettings) -> PluginSpec:
         version=version("fluxgate-printing"),
         handlers=(router,),
         streams=backend.streams,
+        sockets=backend.sockets,
         health_checks=backend.checks,
         health_gates=(fluxprint_gate(settings.fluxprint),),
         gauges=backend.gauges,

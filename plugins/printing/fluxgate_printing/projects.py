@@ -26,6 +26,15 @@ class ProjectRepository:
         )
         return str(rows[0]["role"]) if rows else None
 
+    async def of(self, user: str) -> frozenset[UUID]:
+        """The projects in which a user has any part."""
+        rows = await self._database.fetch(
+            "SELECT id FROM projects WHERE owner = {} UNION SELECT project_id FROM project_members WHERE user_id = {}",
+            user,
+            user,
+        )
+        return frozenset(UUID(str(row["id"])) for row in rows)
+
     async def titles(self, projects: Iterable[UUID], user: str | None = None) -> dict[UUID, str]:
         """What projects are called, by their UUIDs; with a `user`, of those only in which that user is something."""
         wanted = sorted(set(projects))

@@ -14,8 +14,9 @@ from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.accepted import project_named
 from fluxgate_printing.access import WATCH, Access
 from fluxgate_printing.api import docs, jobs, projects, quick
+from fluxgate_printing.api.reads import answer
 from fluxgate_printing.callers import Callers
-from fluxgate_printing.camera import Camera
+from fluxgate_printing.camera import Camera, SnapshotCamera
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.fluxprint import DEFAULT_URL, UPSTREAM, fluxprint_check
@@ -91,6 +92,15 @@ class FluxPrintBackend:
         """The camera: one upstream stream, however many watch."""
         return (
             StreamRoute(
+                path="/camera",
+                app=self._view,
+                doc=docs.CAMERA,
+                policy=self.access.policy(WATCH),
+                rate="read",
+                name="camera",
+                summary="Whether the camera gives pictures, and who watches",
+            ),
+            StreamRoute(
                 path="/camera/stream",
                 app=self._stream,
                 doc=docs.STREAM,
@@ -154,7 +164,13 @@ class FluxPrintBackend:
             self._recorder = await stack.enter_async_context(
                 AcceptedJobs(context.data_dir / "accepted-jobs", self._write)
             )
-            self._camera = Camera(self._camera_url, name="fluxprint")
+            configured = self._settings.octoprint
+            self._camera = Camera(
+                self._camera_url
+                if configured.camera_snapshot_url is None
+                else SnapshotCamera(url=configured.camera_snapshot_url, fps=configured.camera_fps),
+                name="fluxprint",
+            )
             stack.push_async_callback(self._camera.aclose)
             yield
 
@@ -182,6 +198,9 @@ class FluxPrintBackend:
 
     async def _check_service(self) -> CheckResult:
         return await fluxprint_check(_running(self._client))
+
+    async def _view(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(send, _running(self._camera).view)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _running(self._camera).stream(scope, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,14 +17,19 @@ from fluxgate_printing.camera import Camera
 from fluxgate_printing.estimate import Forecast, correction, forecast
 from fluxgate_printing.files.catalog import FileRecord
 from fluxgate_printing.files.names import check_name
+from fluxgate_printing.files.room import Room, Space
 from fluxgate_printing.files.upload import UploadResult, receive_upload
 from fluxgate_printing.ledger import JobLedger
+from fluxgate_printing.live import Live
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.supervisor import Supervisor
+from fluxgate_printing.queue.dispatch import Dispatcher, Station
+from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
 from fluxgate_printing.queue.lane import PrinterLane
+from fluxgate_printing.queue.matching import unfit
 from fluxgate_printing.queue.records import JobRecord, NewJob
-from fluxgate_printing.queue.refusals import check_ready, occupied
 from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.queue.requirements import needs_of
 from fluxgate_printing.settings import FileSettings
 from fluxgate_printing.shelf import Shelf
 from fluxgate_printing.usage import material_of, planned_grams, planned_seconds
@@ -33,36 +38,56 @@ T = TypeVar("T")
 
 
 class PrintingService:
-    """One per process. `lanes` by printer name; `default` is the printer that the eight routes speak of."""
+    """One per process. `stations` by printer name; `default` is the printer that the eight routes speak of."""
 
     def __init__(
         self,
         *,
-        lanes: dict[str, PrinterLane],
+        stations: dict[str, Station],
         cameras: dict[str, Camera],
         default: str,
+        floor: PrinterFloor,
+        dispatcher: Dispatcher,
+        live: Live,
         ledger: JobLedger,
         shelf: Shelf,
+        room: Room,
         files: FileSettings,
     ) -> None:
-        self.lanes = lanes
+        self.stations = stations
         self.cameras = cameras
         self.default = default
+        self.floor = floor
+        self.dispatcher = dispatcher
+        self.live = live
         self.ledger = ledger
         self.jobs: JobRepository = ledger.jobs
         self.callers: Callers = ledger.callers
         self.shelf = shelf
+        self._room = room
         self.file_settings = files
 
     # -- printers
 
     def lane(self, printer: str | None = None) -> PrinterLane:
         """The lane of a printer; NotFoundError PRINTER_NOT_FOUND."""
-        lane = self.lanes.get(printer or self.default)
-        if lane is None:
-            known = ", ".join(self.lanes)
-            raise NotFoundError(f"There is no printer {printer!r} (there are: {known}).", code="PRINTER_NOT_FOUND")
-        return lane
+        return self.station(printer).lane
+
+    def station(self, printer: str | None = None) -> Station:
+        """A printer; NotFoundError PRINTER_NOT_FOUND."""
+        station = self.stations.get(printer or self.default)
+        if station is None:
+            raise NotFoundError(f"There is no printer {printer!r}.", code="PRINTER_NOT_FOUND", field="printer")
+        return station
+
+    def camera(self, printer: str | None = None) -> Camera:
+        """A printer's camera; NotFoundError PRINTER_NOT_FOUND."""
+        return self.cameras[self.lane(printer).name]
+
+    @property
+    def lanes(self) -> dict[str, PrinterLane]:
+        """Every printer's lane."""
+        return {name: station.lane for name, station in self.stations.items()}
 
     def supervisor(self, printer: str | None = None) -> Supervisor:
         """The supervisor of a printer; NotFoundError PRINTER_NOT_FOUND."""
@@ -72,9 +97,10 @@ class PrintingService:
         """What the printer was last seen doing."""
         return self.supervisor(printer).state
 
-    async def shows_file(self, principal: Principal) -> bool:
-        """Whether the caller may know the name of what the default printer has loaded."""
-        return await self.callers.sees_print(self.default, self.lane().job, principal)
+    async def shows_file(self, principal: Principal, printer: str | None = None) -> bool:
+        """Whether the caller may know the name of what a printer has loaded."""
+        lane = self.lane(printer)
+        return await self.callers.sees_print(lane.name, lane.job, principal)
 
     async def check_printers(self) -> CheckResult:
         """Health: down printers degrade the plugin, never more: the queue and the files still work."""
@@ -91,6 +117,11 @@ class PrintingService:
         counts = Counter(lane.supervisor.state.status for lane in self.lanes.values())
         return [((status,), count) for status, count in counts.items()]
 
+    def changed(self) -> None:
+        """Something was done to the queue or said of a printer: whoever acts on that, or tells it, looks now."""
+        self.dispatcher.wake()
+        self.live.look()
+
     # -- queue
 
     async def enqueue(self, new: NewJob, principal: Principal, *, start: bool) -> tuple[JobRecord, bool, str | None]:
@@ -101,12 +132,16 @@ class PrintingService:
         """
         job, created = await self.jobs.enqueue(new)
         if not start or (not created and job.status != "queued"):
+            self.changed()
             return job, job.status == "printing", None
+        printer = new.target_printer or self.default
         try:
-            self.callers.access.require(principal, "operator", self.default)
-            return await self.lane().print(job), True, None
+            self.callers.access.require(principal, "operator", self.lane(printer).name)
+            return await self._print(job, self.station(printer)), True, None
         except ProblemError as problem:
             return job, False, problem.message
+        finally:
+            self.changed()
 
     async def new_job(
         self, filename: str, principal: Principal, *, project_id: UUID | None, idempotency_key: str | None
@@ -115,28 +150,63 @@ class PrintingService:
         PROJECT_FORBIDDEN."""
         file = await self.file(filename, principal)
         project_id = await self.callers.printed_for(file, project_id, principal)
-        estimated = file.analysis.get("estimated_time") if file.analysis else None
+        file = await self.shelf.analysed(file)
+        estimated = file.known.estimated_time
         return NewJob(
             file_name=file.name,
             file_id=file.id,
             file_path=file.name,
             project_id=project_id,
             created_by=principal.id,
-            estimated_time=round(estimated) if isinstance(estimated, int | float) else None,
+            estimated_time=None if estimated is None else round(estimated),
             material_type=material_of(file.analysis),
             idempotency_key=self.callers.key(principal, idempotency_key),
+            allowed_printers=self.callers.access.printers(principal, "operator"),
+            requirements=needs_of(file.known),
         )
 
-    def waits_for(self) -> str:
-        """Why a queued job isn't printing now."""
-        lane = self.lane()
-        if lane.job is not None:
-            return occupied(lane.name, unknown=lane.is_held).message
-        try:
-            check_ready(lane.name, lane.supervisor.state)
-        except ProblemError as problem:
-            return problem.message
-        return "It waits to be started."
+    def check_target(self, printer: str | None, principal: Principal) -> None:
+        """Raise unless the caller may have a job printed on the printer that it is for; None: on any."""
+        if printer is not None:
+            self.callers.access.require(principal, "operator", self.lane(printer).name)
+
+    async def change(self, queue_id: int, principal: Principal, changes: Mapping[str, object]) -> JobRecord:
+        """Change a waiting job: its priority, its printer, what it needs. ConflictError JOB_NOT_QUEUED."""
+        job = await self.job_in_queue(queue_id, principal)
+        changed = await self.jobs.change(job.id, changes)
+        self.changed()
+        return changed
+
+    async def hold(self, queue_id: int, principal: Principal, reason: str | None) -> JobRecord:
+        """Keep a waiting job from being printed. ConflictError JOB_NOT_QUEUED."""
+        return await self.jobs.hold((await self.job_in_queue(queue_id, principal)).id, reason)
+
+    async def release(self, queue_id: int, principal: Principal) -> JobRecord:
+        """Let a held job be printed. ConflictError JOB_NOT_QUEUED."""
+        released = await self.jobs.unhold((await self.job_in_queue(queue_id, principal)).id)
+        self.changed()
+        return released
+
+    async def pause_queue(self, *, paused: bool) -> None:
+        """Stop or go on with giving jobs to printers that take them by themselves."""
+        await self.jobs.set_paused(paused)
+        self.changed()
+
+    async def set_auto_start(self, printer: str, auto_start: bool | None) -> None:
+        """Whether a printer takes jobs by itself; None: as configured."""
+        await self.floor.set_auto_start(self.lane(printer).name, auto_start)
+        self.changed()
+
+    async def load_material(self, printer: str, material: str | None, color: str | None, grams: float | None) -> None:
+        """Which spool a printer has."""
+        await self.floor.load(self.lane(printer).name, material, color, grams)
+        self.changed()
+
+    async def clear_bed(self, printer: str, principal: Principal) -> PrinterRecord:
+        """The caller says that a printer's bed is clear."""
+        record = await self.floor.clear_bed(self.lane(printer).name, principal.id)
+        self.changed()
+        return record
 
     async def position(self, job: JobRecord) -> int:
         """Where a job stands among those that wait, from 1; 0 if it doesn't wait."""
@@ -146,10 +216,17 @@ class PrintingService:
     async def start(self, queue_id: int, principal: Principal, printer: str | None = None) -> JobRecord:
         """Start a waiting job by hand."""
         job = await self.job_in_queue(queue_id, principal)
-        self.callers.access.require(principal, "operator", self.lane(printer).name)
+        self.callers.access.require(principal, "operator", self.lane(printer or job.target_printer).name)
         if job.status != "queued":
             raise ConflictError(f"Job {queue_id} is {job.status}.", code="JOB_NOT_QUEUED")
-        return await self.lane(printer).print(job)
+        return await self._print(job, self.station(printer or job.target_printer))
+
+    async def _print(self, job: JobRecord, station: Station) -> JobRecord:
+        """ConflictError PRINTER_UNFIT for a printer that can't print it, and as `PrinterLane.print` raises."""
+        loaded = (await self.floor.get(station.lane.name)).loaded
+        if (reason := unfit(job, station.profile, loaded)) is not None:
+            raise ConflictError(reason.message, code="PRINTER_UNFIT")
+        return await station.lane.print(job)
 
     async def remove(self, queue_id: int, principal: Principal) -> JobRecord:
         """Take a job out of the queue. One that prints is refused; one whose outcome is unknown is settled as
@@ -173,11 +250,12 @@ class PrintingService:
         if job.printer_name in self.lanes:
             self.lanes[job.printer_name].let_go(job.id)
         await self.shelf.job_ended(job.file_id)
+        self.changed()
 
-    async def command(self, principal: Principal, *, stopping: bool = False) -> PrinterLane:
-        """The default printer's lane, to be commanded. ForbiddenError JOB_FORBIDDEN if what it prints is somebody
+    async def command(self, principal: Principal, printer: str | None = None, *, stopping: bool = False) -> PrinterLane:
+        """A printer's lane, to be commanded. ForbiddenError JOB_FORBIDDEN if what it prints is somebody
         else's and the caller may change only their own; `stopping` it may be allowed even so."""
-        lane = self.lane()
+        lane = self.lane(printer)
         if stopping and self.callers.access.operators_stop_others:
             return lane
         if lane.job is not None and await self.jobs.find(lane.job.id, self.callers.changes(principal)) is None:
@@ -238,12 +316,32 @@ class PrintingService:
         """Take an upload in. `read` makes of its text fields what the caller needs, and names the project; if it
         raises, nothing is kept."""
         principal: Principal = scope["fluxgate.principal"]
-        result = await receive_upload(scope, receive, self.shelf.store, self.file_settings)
-        try:
-            fields, project_id = await read(result.fields)
-            changes = self.callers.changes(principal)
-            await self.shelf.put(result.files, changes, by=principal.id, project_id=project_id)
-        except BaseException:
-            await asyncio.shield(self.shelf.discard(result.files))
-            raise
+        async with self._room.shared(principal.id, scope["headers"]) as share:
+            result = await receive_upload(scope, share.counting(receive), self.shelf.store, self.file_settings)
+            try:
+                fields, project_id = await read(result.fields)
+                changes = self.callers.changes(principal)
+                async with share.settled(sum(file.size for file in result.files)):
+                    await self.shelf.put(result.files, changes, by=principal.id, project_id=project_id)
+            except BaseException:
+                await asyncio.shield(self.shelf.discard(result.files))
+                raise
         return result, fields
+
+    async def space(self, principal: Principal) -> Space:
+        """How much room there is for the caller's files."""
+        return await self._room.space(principal.id)
+
+    async def delete_file(
+        self, name: str, principal: Principal, *, cancel_jobs: bool
+    ) -> tuple[bool, Sequence[JobRecord]]:
+        """Delete a file: whether it was there, and the jobs that were canceled for it if that was asked for.
+        ConflictError FILE_IN_USE while a job needs it that isn't canceled."""
+        changes = self.callers.changes(principal)
+        canceled: list[JobRecord] = []
+
+        async def release(file: FileRecord) -> None:
+            canceled.extend(await self.jobs.cancel_all_of(file, changes))
+
+        gone = await self.shelf.delete(name, changes, release if cancel_jobs else None)
+        return gone, canceled

@@ -6,9 +6,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from fluxgate_printing.models import BuildVolume
+
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Fps = Annotated[float, msgspec.Meta(ge=0.1, le=30)]
 Bytes = Annotated[int, msgspec.Meta(ge=1)]
 
+MIB = 1024**2
 GIB = 1024**3
 
 FLUXPRINT = "fluxprint"
@@ -33,43 +37,90 @@ class FluxPrintSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     cache_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0
 
 
-class VirtualPrinterSettings(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="virtual", tag_field="driver"
-):
+class AnyPrinterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="driver"):
+    """What every printer has, whatever speaks to it. `camera_url`: its MJPEG stream; `camera_snapshot_url`: instead, a
+    camera that gives single pictures, asked `camera_fps` times a second while somebody watches; `groups`: of printers,
+    for grants and for jobs.
+
+    What it can print, for jobs that say what they need: `model`; `nozzle`: diameter in mm; `materials`: types, such as
+    `PLA`; `build_volume` in mm. What isn't said is no obstacle, but for `model` and `groups`.
+
+    `auto_start`, `bed_gate`: if it is to be otherwise than for all printers.
+
+    `max_hotend`, `max_bed`: the highest temperatures that may be set, in °C. `allowed_gcode`: commands that printing
+    admins may send it, such as `M117`; none by default."""
+
+    camera_url: str | None = None
+    camera_snapshot_url: str | None = None
+    camera_fps: Fps = 1.0
+    groups: tuple[str, ...] = ()
+    model: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    nozzle: Annotated[float, msgspec.Meta(gt=0, le=10)] | None = None
+    materials: tuple[str, ...] = ()
+    build_volume: BuildVolume | None = None
+    auto_start: bool | None = None
+    bed_gate: bool | None = None
+    max_hotend: Annotated[float, msgspec.Meta(gt=0, le=600)] = 300.0
+    max_bed: Annotated[float, msgspec.Meta(gt=0, le=200)] = 120.0
+    allowed_gcode: tuple[Annotated[str, msgspec.Meta(pattern="^[A-Za-z][A-Za-z0-9_.]*$")], ...] = ()
+
+
+class VirtualPrinterSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="virtual"):
     """A simulated FDM printer. `speed_factor`: simulated seconds per real second; `fail`: what it does wrong, and at
-    what completion (%); `groups`: of printers, for grants."""
+    what completion (%)."""
 
     speed_factor: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 20.0
     fail: Literal["never", "thermal", "disconnect"] = "never"
     fail_at: Annotated[float, msgspec.Meta(ge=0, le=100)] = 50.0
-    camera_url: str | None = None
-    groups: tuple[str, ...] = ()
 
 
-class OctoPrintSettings(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="octoprint", tag_field="driver"
-):
-    """An OctoPrint server. `api_key`: a user's key; `camera_url`: its MJPEG stream (default: what OctoPrint says);
-    `poll_interval` in seconds; `groups`: of printers, for grants."""
+class OctoPrintSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="octoprint"):
+    """An OctoPrint server. `api_key`: a user's key; `camera_url`: default is what OctoPrint says; `poll_interval` in
+    seconds."""
 
     url: str | None = None
     api_key: str | None = None
-    camera_url: str | None = None
     timeout: Seconds = 10.0
     poll_interval: Seconds = 1.0
-    groups: tuple[str, ...] = ()
 
 
-PrinterSettings = OctoPrintSettings | VirtualPrinterSettings
+class MoonrakerSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="moonraker"):
+    """A Moonraker server, and the Klipper printer behind it. `url`: Moonraker's own (port 7125), or the web page's that
+    leads to it; `api_key`: if it doesn't trust the gateway's address; `camera_url`: default is the first camera that
+    Moonraker lists; `poll_interval` in seconds."""
+
+    url: str | None = None
+    api_key: str | None = None
+    timeout: Seconds = 10.0
+    poll_interval: Seconds = 1.0
+
+
+class PrusaLinkSettings(AnyPrinterSettings, frozen=True, kw_only=True, tag="prusalink"):
+    """A PrusaLink server. `api_key`, or `username` and `password`, as PrusaLink's own settings have them; it names no
+    camera; `poll_interval` in seconds."""
+
+    url: str | None = None
+    api_key: str | None = None
+    username: str | None = None
+    password: str | None = None
+    timeout: Seconds = 10.0
+    poll_interval: Seconds = 0.5
+
+
+PrinterSettings = OctoPrintSettings | MoonrakerSettings | PrusaLinkSettings | VirtualPrinterSettings
 
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Uploads. `max_bytes`: the largest file; `extensions`: what may be uploaded, lower case, with the dot;
-    `max_files`: in one upload."""
+    `max_files`: in one upload. On the native backend `quota_bytes`: of all files together, `user_quota_bytes`: of one
+    caller's, without a limit unless they are set; `min_free_bytes`: what uploads leave free on the disk."""
 
     max_bytes: Bytes = 1 * GIB
     max_files: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     extensions: tuple[str, ...] = (".gcode", ".gco", ".g")
+    quota_bytes: Bytes | None = None
+    user_quota_bytes: Bytes | None = None
+    min_free_bytes: Annotated[int, msgspec.Meta(ge=0)] = 256 * MIB
 
 
 Role = Literal["viewer", "operator", "admin"]
@@ -123,6 +174,8 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     `native`. `printers`: the native backend's printers by name; with none, `octoprint` if its URL is set, else one
     virtual printer.
     `default_printer`: the one the eight routes speak of; by default the first.
+    `auto_start`: printers take the next job that fits by itself. `bed_gate`: after a print a printer takes no job until
+    somebody says that its bed is clear; to be switched off only for printers that clear their beds themselves.
     `retention_days`: how long jobs that ended are kept; 0: for ever.
     """
 
@@ -131,6 +184,8 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     octoprint: OctoPrintSettings = OctoPrintSettings()
     printers: dict[str, PrinterSettings] = {}
     default_printer: str | None = None
+    auto_start: bool = False
+    bed_gate: bool = True
     files: FileSettings = FileSettings()
     access: AccessSettings = AccessSettings()
     costs: CostSettings = CostSettings()
@@ -165,7 +220,14 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         """
         printers: dict[str, PrinterSettings] = {OCTOPRINT: self.octoprint} if self.octoprint.url else {}
         printers.update(self.printers)
-        return printers or {VIRTUAL: VirtualPrinterSettings(camera_url=self.octoprint.camera_url)}
+        camera = self.octoprint
+        return printers or {
+            VIRTUAL: VirtualPrinterSettings(
+                camera_url=camera.camera_url,
+                camera_snapshot_url=camera.camera_snapshot_url,
+                camera_fps=camera.camera_fps,
+            )
+        }
 
     @property
     def printer_groups(self) -> dict[str, frozenset[str]]:

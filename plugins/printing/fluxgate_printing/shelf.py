@@ -11,17 +11,14 @@ import asyncio
 import contextlib
 import logging
 import re
-import shutil
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-import msgspec
-
 from fluxgate.errors import NotFoundError, UnavailableError
-from fluxgate_printing.files.catalog import FileRecord, FileRepository
-from fluxgate_printing.files.gcode_metadata import GcodeMetadata, read_metadata
+from fluxgate_printing.files.analyser import Analyser
+from fluxgate_printing.files.catalog import FileChoice, FileRecord, FileRepository
 from fluxgate_printing.files.store import STALE_AFTER, FileStore
 from fluxgate_printing.files.upload import UploadedFile
 from fluxgate_printing.sight import Sight
@@ -31,6 +28,7 @@ __all__ = ["Shelf"]
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY = 3600.0
+SOON = 1.0
 _PLACE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{62}")
 
 
@@ -39,6 +37,7 @@ class Shelf:
 
     def __init__(self, catalog: FileRepository, store: FileStore) -> None:
         self._catalog = catalog
+        self._analyser = Analyser(catalog, store)
         self.store = store
         # no content is removed between the writing of its row and the proof that the content is there
         self._changing = asyncio.Lock()
@@ -46,18 +45,19 @@ class Shelf:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Sweep now and then."""
+        """Sweep now and then, and read what the files say of themselves."""
         await self.store.start()
         task = asyncio.create_task(self._sweep_now_and_then(), name="sweep of stored files")
         try:
-            yield
+            async with self._analyser.running():
+                yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def all(self, sight: Sight) -> list[FileRecord]:
-        """The present files within `sight`, latest first."""
-        return await self._catalog.list(sight)
+    async def choose(self, choice: FileChoice, sight: Sight) -> tuple[Sequence[FileRecord], int]:
+        """The present files within `sight` that are asked for, and how many there are in all."""
+        return await self._catalog.choose(choice, sight)
 
     async def find(self, name: str, sight: Sight) -> FileRecord:
         """The file of this name; NotFoundError FILE_NOT_FOUND, also if it isn't within `sight`."""
@@ -82,6 +82,10 @@ class Shelf:
         """See `FileRepository.unlink`."""
         return await self._catalog.unlink(name, project_id)
 
+    async def analysed(self, file: FileRecord) -> FileRecord:
+        """The file with its analysis, if that comes soon."""
+        return await self._analyser.analysed(file, SOON)
+
     async def put(
         self, files: Iterable[UploadedFile], sight: Sight, *, by: str | None, project_id: UUID | None = None
     ) -> None:
@@ -92,16 +96,19 @@ class Shelf:
             await self._catalog.check_free(file.name, sight)
         for file in files:
             await self._put(file, sight, by, project_id)
+        self._analyser.wake()
 
     async def discard(self, files: Iterable[UploadedFile]) -> None:
         """Remove stored contents that got no name; one that something else needs stays."""
         for file in files:
             await self._forget(file.sha256)
 
-    async def delete(self, name: str, sight: Sight) -> bool:
+    async def delete(
+        self, name: str, sight: Sight, release: Callable[[FileRecord], Awaitable[None]] | None = None
+    ) -> bool:
         """Remove a file, and its content if nothing else has it; False if it wasn't there, or not within `sight`.
-        ConflictError FILE_IN_USE."""
-        gone = await self._catalog.remove(name, sight)
+        `release`: asked first, to end the jobs that need it. ConflictError FILE_IN_USE."""
+        gone = await self._catalog.remove(name, sight, release)
         if gone is None:
             return False
         await self._forget(gone.sha256)
@@ -117,11 +124,6 @@ class Shelf:
         if file is not None and file.deleted_at is not None:
             await self._forget(file.sha256)
 
-    async def space(self) -> tuple[int, int]:
-        """Free and total bytes where contents are stored."""
-        usage = await asyncio.to_thread(shutil.disk_usage, self.store.root)
-        return usage.free, usage.total
-
     async def sweep(self, older_than: float = STALE_AFTER) -> int:
         """Remove contents older than so many seconds that nothing needs; how many."""
         swept = 0
@@ -130,17 +132,12 @@ class Shelf:
         return swept
 
     async def _put(self, file: UploadedFile, sight: Sight, by: str | None, project_id: UUID | None) -> None:
-        try:
-            metadata = await asyncio.to_thread(read_metadata, file.path)
-        except OSError:
-            metadata = GcodeMetadata()
         before = await self._catalog.get_by_name(file.name)
         async with self._changing:
             await self._catalog.add(
                 name=file.name,
                 sha256=file.sha256,
                 size=file.size,
-                analysis=msgspec.to_builtins(metadata),
                 uploaded_by=by,
                 project_id=project_id,
                 sight=sight,

@@ -26,7 +26,7 @@ from piccolo.columns import (
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
-__all__ = ["TABLES", "File", "PrintJob", "PrintJobCounter", "Project", "ProjectMember"]
+__all__ = ["TABLES", "File", "PrintJob", "PrintJobCounter", "PrintPrinter", "Project", "ProjectMember"]
 
 
 class Project(Table, tablename="projects"):
@@ -115,7 +115,38 @@ class PrintJob(Table, tablename="print_jobs"):
     metadata = JSONB()
     idempotency_key = Varchar(length=255, unique=True, null=True, default=None)
     created_by = Varchar(length=255, null=True, default=None)
+    batch_id = UUID(null=True, default=None)
+    copy_number = Integer(default=1)
+    on_hold = Boolean(default=False)
+    hold_reason = Text(null=True, default=None)
+    target_printer = Varchar(length=100, null=True, default=None)
+    requirements = JSONB(null=True, default=None)
+    allowed_printers = JSONB(null=True, default=None)
     created_at = Timestamptz()
+    updated_at = Timestamptz()
+
+
+class PrintPrinter(Table, tablename="print_printers"):
+    """What has to be known of a printer after a restart. A printer without a row has printed nothing yet.
+
+    `bed`: why nobody may take its bed for clear (`completed`, `failed`, `canceled`, `unattended`); null: it is clear.
+    A trigger writes it, with the job, in the same transaction that ends a job whose start command had left; it stays
+    until a person (`cleared_by`) says that the bed is clear. `auto_start`: whether it takes jobs by itself, null: as
+    configured. `used_seconds`: spent printing. `material_*`: the spool that is loaded, `material_grams` what is left of
+    it, null where nobody said.
+    """
+
+    name = Varchar(length=100, primary_key=True)
+    bed = Varchar(length=20, null=True, default=None)
+    bed_job_id = UUID(null=True, default=None)
+    bed_since = Timestamptz(null=True, default=None)
+    cleared_by = Varchar(length=255, null=True, default=None)
+    cleared_at = Timestamptz(null=True, default=None)
+    auto_start = Boolean(null=True, default=None)
+    used_seconds = BigInt(default=0)
+    material_type = Varchar(length=50, null=True, default=None)
+    material_color = Varchar(length=50, null=True, default=None)
+    material_grams = Numeric(digits=(10, 2), null=True, default=None)
     updated_at = Timestamptz()
 
 
@@ -127,4 +158,4 @@ class PrintJobCounter(Table, tablename="print_job_counters"):
     value = Integer(default=0)
 
 
-TABLES: tuple[type[Table], ...] = (Project, ProjectMember, File, PrintJob, PrintJobCounter)
+TABLES: tuple[type[Table], ...] = (Project, ProjectMember, File, PrintJob, PrintPrinter, PrintJobCounter)

@@ -87,6 +87,7 @@ async def test_postgres_has_the_functions(migrated_postgres_url: str) -> None:
         "update_print_job_status",
         "calculate_print_time",
         "cleanup_old_print_jobs",
+        "note_print_job_ended",
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fluxgate.plugin import Body, RouteDoc
 from fluxgate_printing.api import job_schemas, schemas
 from fluxgate_printing.models import (
+    CameraView,
     FilamentUse,
     JobFile,
     JobInfo,
@@ -20,7 +21,9 @@ from fluxgate_printing.models import (
 )
 
 __all__ = [
+    "DOWNLOAD",
     "ESTIMATE",
+    "FILE",
     "FILES",
     "FILE_LINK",
     "JOB",
@@ -36,6 +39,7 @@ __all__ = [
     "STATUS_CHANGE",
     "STREAM",
     "TEMPERATURE",
+    "THUMBNAIL",
     "UPLOAD",
     "UPLOAD_BODY",
 ]
@@ -121,26 +125,76 @@ QUEUE_START = RouteDoc(
         )
     )
 )
+_FILE: dict[str, Any] = {
+    "name": "bracket.gcode",
+    "display": "bracket.gcode",
+    "path": "bracket.gcode",
+    "size": 1_482_001,
+    "date": 1_767_776_400,
+    "hash": _HASH,
+    "gcode_analysis": schemas.GcodeAnalysis(
+        estimated_print_time=5400, filament_weight=12.6, materials=("PLA",), slicer="PrusaSlicer 2.9.0"
+    ),
+}
+_SHOWN: dict[str, Any] = {
+    "analysed": True,
+    "estimated_time": 5400,
+    "filament_grams": 12.6,
+    "material": "PLA",
+    "slicer": "PrusaSlicer 2.9.0",
+    "layers": 120,
+    "layer_height": 0.2,
+    "printer_model": "MK4",
+    "thumbnail": "/api/printing/files/bracket.gcode/thumbnail?size=220",
+}
 FILES = RouteDoc(
     response=Body(
         example=schemas.FilesView(
-            files=[
-                schemas.FileItem(
-                    name="bracket.gcode",
-                    display="bracket.gcode",
-                    path="bracket.gcode",
-                    size=1_482_001,
-                    date=1_767_776_400,
-                    hash=_HASH,
-                    gcode_analysis=schemas.GcodeAnalysis(
-                        estimated_print_time=5400, filament_weight=12.6, materials=("PLA",), slicer="PrusaSlicer 2.9.0"
-                    ),
-                )
-            ],
+            files=[schemas.FileItem(**_FILE, metadata=schemas.FileMetadata(**_SHOWN))],
+            count=1,
             free=80_000_000_000,
             total=250_000_000_000,
+            used=1_482_001,
         )
     )
+)
+FILE = RouteDoc(
+    response=Body(
+        example=schemas.FileView(
+            **_FILE,
+            metadata=schemas.FileDetails(
+                **_SHOWN,
+                slicer_version="2.9.0",
+                filament_length=4210.0,
+                filament_volume=10.1,
+                tools=[schemas.ToolItem(length=4210.0, volume=10.1, weight=12.6, material="PLA", nozzle_diameter=0.4)],
+                first_layer_height=0.2,
+                height=24.0,
+                bounding_box=None,
+                nozzle_diameter=0.4,
+                nozzle_temperature=215.0,
+                bed_temperature=60.0,
+                thumbnails=[
+                    schemas.ThumbnailItem(format="png", width=220, height=124, url=_SHOWN["thumbnail"]),
+                ],
+            ),
+            uploaded_by="ada",
+            project_id=None,
+            download="/api/printing/files/bracket.gcode/download",
+        )
+    )
+)
+DOWNLOAD = RouteDoc(
+    description="The file as it was uploaded. Single ranges are served (206), with `If-Range`; the entity tag is its"
+    " SHA-256, for `If-None-Match` (304) and `If-Match` (412).",
+    response=Body(media_type="text/x.gcode", schema={"type": "string"}),
+)
+THUMBNAIL = RouteDoc(
+    description="The largest picture in the file that isn't larger than `size`, or the smallest there is. 404"
+    " `THUMBNAIL_NOT_FOUND` if there is none.",
+    query=schemas.ThumbnailQuery,
+    response=Body(media_type="image/png", schema={"type": "string", "contentMediaType": "image/png"}),
+    alternatives=(Body(media_type="image/jpeg", schema={"type": "string", "contentMediaType": "image/jpeg"}),),
 )
 UPLOAD_BODY: dict[str, Any] = {
     "type": "object",
@@ -171,8 +225,29 @@ UPLOAD = RouteDoc(
     ),
     status=201,
 )
+EVENTS = RouteDoc(
+    description=(
+        "First `snapshot`, all that is so now: `{printers, jobs, queue}`. Then `printer`, `job` and `queue`, each with"
+        " one of them as it is now; a job that ended is told once more. `printer-gone`, `job-gone`: it can't be seen"
+        " any more. A client that falls behind misses states in between, never the latest. With `Last-Event-ID` it is"
+        " told what changed since. After a while the answer ends, and the client comes back."
+    ),
+    query=schemas.EventsQuery,
+    response=Body(media_type="text/event-stream", schema={"type": "string"}),
+)
+CAMERA = RouteDoc(
+    description="From memory: asking connects nothing, so that it isn't known before somebody has watched.",
+    response=Body(
+        type=CameraView,
+        example=CameraView(available=True, source="mjpeg", viewers=3, fps=9.8, last_frame_age=0.052),
+    ),
+)
 STREAM = RouteDoc(
-    description="Parts are JPEGs, without end. One connection to the camera however many watch.",
+    description=(
+        "Parts are JPEGs, without end. One connection to the camera however many watch. When the camera is lost "
+        "meanwhile, a picture that says so comes each second, until it is back."
+    ),
+    query=schemas.StreamQuery,
     response=Body(media_type="multipart/x-mixed-replace", schema={"type": "string"}),
 )
 SNAPSHOT = RouteDoc(

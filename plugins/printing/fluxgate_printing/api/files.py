@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import delete, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from fluxgate.errors import UnprocessableError
 from fluxgate.plugin import AuditNotes, Principal, audit_notes
 from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
-from fluxgate_printing.api.schemas import Done, FilesView, UploadedItem, UploadView
-from fluxgate_printing.api.views import file_item
+from fluxgate_printing.api.schemas import FileDeleted, FilesView, FileView, QuotaView, UploadedItem, UploadView
+from fluxgate_printing.api.views import file_item, file_view
+from fluxgate_printing.files.catalog import FileChoice, FileSort
 from fluxgate_printing.files.names import check_name
 from fluxgate_printing.service import PrintingService
 
@@ -25,12 +27,45 @@ _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off", ""})
 
 
+Search = Annotated[str | None, QueryParameter(max_length=255, description="Part of the name, in any case.")]
+Sort = Annotated[FileSort, QueryParameter(description="By what, with `-` downwards.")]
+Limit = Annotated[int | None, QueryParameter(ge=1, le=1000, description="How many at most; all by default.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000, description="How many to pass over.")]
+CancelJobs = Annotated[
+    bool, QueryParameter(name="cancel_jobs", description="Take the jobs that need the file out of the queue.")
+]
+
+
 @get("/files", summary="Uploaded files", policy=VIEW, doc=docs.FILES)
-async def show(service: NamedDependency[PrintingService], principal: NamedDependency[Principal]) -> FilesView:
-    """Newest first."""
-    free, total = await service.shelf.space()
-    files = [file_item(file) for file in await service.shelf.all(service.callers.sees(principal))]
-    return FilesView(files=files, free=min(free, TEBIBYTE - 1), total=min(total, TEBIBYTE - 1))
+async def show(
+    *,
+    service: NamedDependency[PrintingService],
+    principal: NamedDependency[Principal],
+    search: Search = None,
+    sort: Sort = "-date",
+    limit: Limit = None,
+    offset: Offset = 0,
+) -> FilesView:
+    """Newest first, unless told otherwise."""
+    space = await service.space(principal)
+    choice = FileChoice(search=search or "", sort=sort, limit=limit, offset=offset)
+    files, count = await service.shelf.choose(choice, service.callers.sees(principal))
+    return FilesView(
+        files=[file_item(file) for file in files],
+        count=count,
+        free=min(space.free, TEBIBYTE - 1),
+        total=min(space.total, TEBIBYTE - 1),
+        used=space.used,
+        quota=None if space.quota is None else QuotaView(used=space.mine, limit=space.quota),
+    )
+
+
+@get("/files/{name:str}", summary="One file", policy=VIEW, doc=docs.FILE)
+async def one(
+    name: FromPath[str], service: NamedDependency[PrintingService], principal: NamedDependency[Principal]
+) -> FileView:
+    """All that is known of it."""
+    return file_view(await service.file(name, principal))
 
 
 @delete(
@@ -41,16 +76,24 @@ async def show(service: NamedDependency[PrintingService], principal: NamedDepend
     action="printing.file.delete",
 )
 async def remove(
+    *,
     name: FromPath[str],
     service: NamedDependency[PrintingService],
     audit: NamedDependency[AuditNotes],
     principal: NamedDependency[Principal],
-) -> Done:
-    """409 while a job that waits or prints needs it. A file that isn't there is no error: it is gone already."""
+    cancel_jobs: CancelJobs = False,
+) -> FileDeleted:
+    """409 while a job that waits or prints needs it; `cancel_jobs` cancels those that wait, if the caller may do that
+    with all of them. A file that isn't there is no error: it is gone already."""
     checked = check_name(name, service.file_settings.extensions, field="name")
-    gone = await service.shelf.delete(checked, service.callers.changes(principal))
-    audit.note(target=f"file:{checked}", deleted=bool(gone))
-    return Done(message=f"{checked} was deleted." if gone else f"{checked} wasn't there.", count=int(gone))
+    gone, canceled = await service.delete_file(checked, principal, cancel_jobs=cancel_jobs)
+    audit.note(target=f"file:{checked}", deleted=gone)
+    if canceled:
+        audit.note(canceled_jobs=" ".join(str(job.id) for job in canceled))
+    message = f"{checked} was deleted." if gone else f"{checked} wasn't there."
+    if canceled:
+        message += f" {len(canceled)} job(s) were canceled."
+    return FileDeleted(message=message, count=int(gone), canceled_jobs=len(canceled))
 
 
 class _Wish(msgspec.Struct, frozen=True):

@@ -10,13 +10,14 @@ from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
-from fluxgate.errors import BadRequestError
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
+from fluxgate_printing.api.bodies import optional_body
 from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.schemas import Done, QueueAdd, QueueAdded, QueueView, Reorder, StartJob
 from fluxgate_printing.api.views import queue_view
+from fluxgate_printing.queue.requirements import of_material
 from fluxgate_printing.service import PrintingService
 
 IdempotencyKey = Annotated[
@@ -33,13 +34,14 @@ IdempotencyKey = Annotated[
 @get("/queue", summary="The print queue", policy=VIEW, doc=docs.QUEUE)
 async def show(service: NamedDependency[PrintingService], principal: NamedDependency[Principal]) -> QueueView:
     """What prints, then what waits, in order. Places are counted with the jobs that the caller doesn't see."""
-    return await _view(service, principal)
+    return await view_of(service, principal)
 
 
-async def _view(service: PrintingService, principal: Principal) -> QueueView:
+async def view_of(service: PrintingService, principal: Principal) -> QueueView:
     sight = service.callers.sees(principal)
     seen = {job.id for job in await service.jobs.active(sight)}
-    return queue_view(await service.jobs.active(), await service.jobs.counts(sight), service.waits_for(), seen)
+    outlook = await service.dispatcher.look()
+    return queue_view(await service.jobs.active(), await service.jobs.counts(sight), outlook, seen)
 
 
 @post(
@@ -53,6 +55,7 @@ async def add(
     idempotency_key: IdempotencyKey = None,
 ) -> QueueAdded:
     """404 when there is no such file. With `print` it starts at once if the printer is free."""
+    service.check_target(data.printer, principal)
     project_id = await service.callers.project(data.project_id, principal, to_print=True)
     new = await service.new_job(data.filename, principal, project_id=project_id, idempotency_key=idempotency_key)
     new = msgspec.structs.replace(
@@ -62,11 +65,16 @@ async def add(
         material_type=data.material_type or new.material_type,
         material_color=data.material_color,
         notes=data.notes,
+        copies=data.copies,
+        on_hold=data.on_hold,
+        target_printer=data.printer,
+        requirements=data.requirements or of_material(new.requirements, data.material_type),
     )
     queued, started, waiting = await service.enqueue(new, principal, start=data.print)
     number = queued.fluxprint_queue_id or 0
     note_job(audit, queued)
     audit.note(started=started)
+    copies = await service.jobs.copies_of(queued)
     return QueueAdded(
         queue_id=number,
         id=number,
@@ -76,6 +84,7 @@ async def add(
         status=queued.status,
         started=started,
         waiting=waiting,
+        queue_ids=[job.fluxprint_queue_id or 0 for job in copies],
     )
 
 
@@ -125,7 +134,7 @@ async def reorder(
     """All or nothing; jobs that aren't named keep their order around those that are."""
     changes = service.callers.changes(principal)
     await service.jobs.reorder([(item.id, item.position) for item in data.items], changes)
-    return await _view(service, principal)
+    return await view_of(service, principal)
 
 
 @post(
@@ -144,11 +153,7 @@ async def start(
     principal: NamedDependency[Principal],
 ) -> QueueAdded:
     """409 while the printer is busy, 503 while it is offline. The body may be empty."""
-    body = await request.body()
-    try:
-        wanted = msgspec.json.decode(body, type=StartJob) if body.strip() else StartJob()
-    except msgspec.DecodeError as error:
-        raise BadRequestError(str(error), code="INVALID_REQUEST", field="body") from None
+    wanted = await optional_body(request, StartJob)
     begun = await service.start(queue_id, principal, wanted.printer)
     note_job(audit, begun)
     return QueueAdded(
@@ -159,4 +164,5 @@ async def start(
         position=0,
         status=begun.status,
         started=True,
+        queue_ids=[queue_id],
     )

@@ -18,6 +18,7 @@ from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.queue import IdempotencyKey
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.estimate import Forecast
+from fluxgate_printing.queue.requirements import of_material
 from fluxgate_printing.remote import RemotePrinting
 from fluxgate_printing.service import PrintingService
 from fluxgate_printing.settings import FLUXPRINT
@@ -56,6 +57,7 @@ async def quick_print(
         new,
         copies=config.copies,
         material_type=material,
+        requirements=of_material(new.requirements, config.material),
         notes=config.notes,
         print_settings=settings if config.infill is None else {**settings, "infill": config.infill},
     )

@@ -1,5 +1,5 @@
 """Reading `Content-Type` and a part's `Content-Disposition` as browsers, curl and OctoPrint's clients really write
-them.
+them, and writing the latter so that all of them read it.
 
 The parsers at hand decode as Latin-1, drop `filename*` and quietly strip what looks like a Windows path: UTF-8 names
 come out garbled, and a bad name turns into a good one before anybody has judged it.
@@ -8,11 +8,11 @@ come out garbled, and a bad name turns into a good one before anybody has judged
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from fluxgate.errors import BadRequestError, UnprocessableError
 
-__all__ = ["parse_parameters", "part_names"]
+__all__ = ["attachment", "parse_parameters", "part_names"]
 
 _PARAMETER = re.compile(
     rb"""[ \t]*;[ \t]*
@@ -21,6 +21,7 @@ _PARAMETER = re.compile(
     )?[ \t]*""",
     re.VERBOSE | re.DOTALL,
 )
+_NOT_PLAIN = re.compile(r"[^ !#$&-\[\]-~]")
 _QUOTED_PAIR = re.compile(rb'\\(["\\])')
 
 
@@ -68,6 +69,12 @@ def part_names(disposition: bytes) -> tuple[str, str | None]:
     except UnicodeDecodeError:
         raise UnprocessableError("The file name isn't UTF-8.", code="FILE_NAME_INVALID", field=field) from None
     return field, None
+
+
+def attachment(name: str) -> bytes:
+    """`Content-Disposition` for a file to be saved under a checked name (RFC 6266): for old clients in ASCII too."""
+    plain = _NOT_PLAIN.sub("_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}".encode("ascii")
 
 
 def _unescape(plain: bytes) -> bytes:

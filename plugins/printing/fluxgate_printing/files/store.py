@@ -82,7 +82,11 @@ class FileStore:
 
     async def free_bytes(self) -> int:
         """How much the file system has left for this user."""
-        return await asyncio.to_thread(self._free_bytes)
+        return (await self.disk())[0]
+
+    async def disk(self) -> tuple[int, int]:
+        """How much the file system has left for this user, and how large it is."""
+        return await asyncio.to_thread(self._disk)
 
     def _place(self, sha256: str) -> Path:
         return self.root / sha256[:2] / sha256[2:]
@@ -100,11 +104,12 @@ class FileStore:
                 continue
         return swept
 
-    def _free_bytes(self) -> int:
+    def _disk(self) -> tuple[int, int]:
         existing = self.root
         while not existing.exists():
             existing = existing.parent
-        return shutil.disk_usage(existing).free
+        usage = shutil.disk_usage(existing)
+        return usage.free, usage.total
 
 
 def _unlink(path: Path) -> bool:

@@ -63,7 +63,7 @@ async def receive_upload(scope: Scope, receive: Receive, store: FileStore, setti
     """
     headers: list[tuple[bytes, bytes]] = list(scope["headers"])
     form = Form(boundary_of(headers), settings)
-    await _check_length(headers, store, settings)
+    _check_length(headers, settings)
     async with AsyncExitStack() as stack:
         intake = _Intake(store, settings, stack)
         received, more = 0, True
@@ -168,17 +168,14 @@ def boundary_of(headers: list[tuple[bytes, bytes]]) -> bytes:
     return boundary
 
 
-async def _check_length(headers: list[tuple[bytes, bytes]], store: FileStore, settings: FileSettings) -> None:
+def _check_length(headers: list[tuple[bytes, bytes]], settings: FileSettings) -> None:
     lengths = [value for name, value in headers if name.lower() == b"content-length"]
     if not lengths:
         return
     if len(lengths) > 1 or not lengths[0].isdigit():
         raise BadRequestError("The content length is malformed.", code="HEADER_MALFORMED", field="content-length")
-    length = int(lengths[0])
-    if length > upload_limit(settings):
+    if int(lengths[0]) > upload_limit(settings):
         raise too_large(settings)
-    if length > await store.free_bytes():
-        raise ProblemError("There is no room left to store the file.", status=507, code="STORAGE_FULL", field="files")
 
 
 def too_large(settings: FileSettings) -> PayloadTooLargeError:

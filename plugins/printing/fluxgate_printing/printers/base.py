@@ -60,6 +60,15 @@ def check_name(name: str) -> str:
     return name
 
 
+def not_now(state: PrinterState) -> PrinterError:
+    """Why a printer in `state` takes no command that another state is for."""
+    if state.status in {"offline", "connecting"}:
+        return PrinterOfflineError(f"The printer isn't connected ({state.text}).")
+    if state.status == "error":
+        return PrinterBusyError(f"The printer is stopped by an error: {state.error or state.text}")
+    return PrinterBusyError(f"The printer doesn't take this now ({state.text}).")
+
+
 class PrinterDriver(ABC):
     """One printer. Methods raise `PrinterError`s only; none but `watch` blocks for longer than the driver's timeout.
 

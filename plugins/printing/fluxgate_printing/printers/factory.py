@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fluxgate_printing.printers import moonraker, octoprint, prusalink
 from fluxgate_printing.printers.base import PrinterDriver
-from fluxgate_printing.printers.octoprint import OctoPrintDriver, check_settings
-from fluxgate_printing.printers.octoprint_api import check_url
+from fluxgate_printing.printers.printer_http import check_url
 from fluxgate_printing.printers.virtual import VirtualPrinter
 from fluxgate_printing.settings import (
     OCTOPRINT,
     VIRTUAL,
+    MoonrakerSettings,
     OctoPrintSettings,
     PrinterSettings,
     PrintingSettings,
+    PrusaLinkSettings,
     VirtualPrinterSettings,
 )
 
@@ -53,7 +55,11 @@ def make_driver(name: str, settings: PrinterSettings, data_dir: Path) -> Printer
     _check(name, settings)
     if isinstance(settings, VirtualPrinterSettings):
         return VirtualPrinter(settings, data_dir / VIRTUAL / name)
-    return OctoPrintDriver(settings)
+    if isinstance(settings, MoonrakerSettings):
+        return moonraker.MoonrakerDriver(settings)
+    if isinstance(settings, PrusaLinkSettings):
+        return prusalink.PrusaLinkDriver(settings)
+    return octoprint.OctoPrintDriver(settings)
 
 
 def _check(name: str, printer: PrinterSettings) -> None:
@@ -61,8 +67,16 @@ def _check(name: str, printer: PrinterSettings) -> None:
         raise ValueError(f"printers.{name}: a name has letters, digits, spaces, '.', '_' or '-', at most 100")
     try:
         if isinstance(printer, OctoPrintSettings):
-            check_settings(printer)
+            octoprint.check_settings(printer)
+        if isinstance(printer, MoonrakerSettings):
+            moonraker.check_settings(printer)
+        elif isinstance(printer, PrusaLinkSettings):
+            prusalink.check_settings(printer)
+        if printer.camera_url is not None and printer.camera_snapshot_url is not None:
+            raise ValueError("camera_url and camera_snapshot_url are two cameras: configure one")
         if printer.camera_url is not None:
             check_url(printer.camera_url, "camera_url")
+        if printer.camera_snapshot_url is not None:
+            check_url(printer.camera_snapshot_url, "camera_snapshot_url")
     except ValueError as exc:
         raise ValueError(f"printers.{name}: {exc}") from exc

@@ -1,4 +1,4 @@
-"""OctoPrint, over its REST API.
+"""OctoPrint, over its REST API; what it pushes is in `octoprint_push.py`.
 
 What the real server was seen to do that its documentation doesn't say is noted where it matters.
 """
@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote, urljoin
 
 import httpx
 import msgspec
 
-from fluxgate_printing.models import PrinterState
+from fluxgate_printing.models import ACTIVE_STATUSES, PrinterState
 from fluxgate_printing.printers.base import (
+    Axis,
+    Capability,
     PrinterBusyError,
     PrinterDriver,
-    PrinterError,
-    PrinterOfflineError,
     PrinterRejectedError,
     check_name,
+    not_now,
 )
-from fluxgate_printing.printers.octoprint_api import Answer, OctoPrintApi, check_url
+from fluxgate_printing.printers.octoprint_api import OctoPrintApi, reason
+from fluxgate_printing.printers.octoprint_push import watch
 from fluxgate_printing.printers.octoprint_state import (
     ConnectionBody,
     JobBody,
@@ -31,6 +34,7 @@ from fluxgate_printing.printers.octoprint_state import (
     connected_state,
     unconnected_state,
 )
+from fluxgate_printing.printers.printer_http import Answer, check_server
 from fluxgate_printing.settings import OctoPrintSettings
 
 READS = 4
@@ -56,23 +60,33 @@ class _Webcam(msgspec.Struct, frozen=True, rename="camel"):
     stream_url: str | None = None
 
 
+class _Extruder(msgspec.Struct, frozen=True):
+    count: int = 1
+
+
+class _Profile(msgspec.Struct, frozen=True, rename="camel"):
+    current: bool = False
+    extruder: _Extruder = _Extruder()
+    heated_bed: bool = True
+
+
+class _ProfilesBody(msgspec.Struct, frozen=True):
+    profiles: dict[str, _Profile]
+
+
 class _SettingsBody(msgspec.Struct, frozen=True):
     webcam: _Webcam = _Webcam()
 
 
 def check_settings(settings: OctoPrintSettings) -> str:
     """The server's base URL; ValueError if the settings can't be those of a printer."""
-    if not settings.url:
-        raise ValueError("an OctoPrint printer needs its url")
-    if httpx.URL(url := check_url(settings.url, "url")).query:
-        raise ValueError("url is the server's base, it has no query")
-    if settings.api_key and not (settings.api_key.isascii() and settings.api_key.isprintable()):
-        raise ValueError("api_key has characters that no OctoPrint key has")
-    return url.rstrip("/")
+    return check_server("an OctoPrint", settings.url, settings.api_key)
 
 
 class OctoPrintDriver(PrinterDriver):
     """One OctoPrint server. ValueError as from `check_settings`. A given `client` is used and not closed."""
+
+    capabilities: frozenset[Capability] = frozenset({"push", "temperature", "home", "jog", "gcode"})
 
     def __init__(self, settings: OctoPrintSettings, client: httpx.AsyncClient | None = None) -> None:
         self._settings = settings
@@ -99,6 +113,10 @@ class OctoPrintDriver(PrinterDriver):
         connection = _expect(await self._api.call("GET", "/api/connection")).decode(ConnectionBody)
         return unconnected_state(job, connection, now), agree(None, job, connection)
 
+    def watch(self) -> AsyncIterator[PrinterState]:
+        """See `PrinterDriver`."""
+        return watch(self._api, self.read_state)
+
     async def upload(self, name: str, path: Path) -> str:
         """See `PrinterDriver`."""
         answer = await self._api.upload(check_name(name), path)
@@ -117,7 +135,7 @@ class OctoPrintDriver(PrinterDriver):
         path = _file_path(name)
         state = await self.read_state()
         if state.status != "idle":
-            raise _refusal(state)
+            raise not_now(state)
         answer = await self._api.call("POST", path, _Command(command="select", print=True), once=True)
         if answer.status == 404:
             raise PrinterRejectedError(f"OctoPrint has no file {name!r}.")
@@ -145,7 +163,7 @@ class OctoPrintDriver(PrinterDriver):
         # offline, printing and idle are all 409, with misleading texts ("already printing" when offline): the state
         # tells
         state = await self.read_state()
-        raise _refusal(state)
+        raise not_now(state)
 
     async def connect(self) -> None:
         """See `PrinterDriver`. Returns before the printer is connected: the state is `connecting` until it is."""
@@ -158,6 +176,46 @@ class OctoPrintDriver(PrinterDriver):
             raise PrinterBusyError("The file is in use.")
         if answer.status != 404:
             _expect(answer)
+
+    async def set_temperature(self, heater: str, target: float) -> None:
+        """See `PrinterDriver`. OctoPrint would take any target, and tools that there aren't."""
+        if heater not in await self._heaters():
+            raise PrinterRejectedError(f"The printer has no heater {heater!r}.")
+        if heater == "bed":
+            await self._printer_command("bed", {"command": "target", "target": target})
+        else:
+            await self._printer_command("tool", {"command": "target", "targets": {heater: target}})
+
+    async def _heaters(self) -> set[str]:
+        profiles = _expect(await self._api.call("GET", "/api/printerprofiles")).decode(_ProfilesBody).profiles
+        profile = next((profile for profile in profiles.values() if profile.current), _Profile())
+        tools = {f"tool{number}" for number in range(profile.extruder.count)}
+        return tools | {"bed"} if profile.heated_bed else tools
+
+    async def home(self, axes: Sequence[Axis]) -> None:
+        """See `PrinterDriver`."""
+        await self._refuse_if_active()
+        await self._printer_command("printhead", {"command": "home", "axes": list(axes)})
+
+    async def jog(self, moves: Mapping[Axis, float], speed: float | None = None) -> None:
+        """See `PrinterDriver`."""
+        await self._refuse_if_active()
+        at = {} if speed is None else {"speed": speed}
+        await self._printer_command("printhead", {"command": "jog", **dict(moves.items()), **at})
+
+    async def send_gcode(self, commands: Sequence[str]) -> None:
+        """See `PrinterDriver`."""
+        await self._refuse_if_active()
+        await self._printer_command("command", {"commands": list(commands)})
+
+    async def _refuse_if_active(self) -> None:
+        # OctoPrint would carry out a command in the middle of a print, and move the head of a paused one
+        state = await self.read_state()
+        if state.status in ACTIVE_STATUSES:
+            raise not_now(state)
+
+    async def _printer_command(self, what: str, command: dict[str, object]) -> None:
+        await self._expect_taken(await self._api.call("POST", f"/api/printer/{what}", command, once=True))
 
     async def camera_url(self) -> str | None:
         """See `PrinterDriver`. Announced addresses that aren't HTTP (WebRTC, say) count as none."""
@@ -184,13 +242,5 @@ def _file_path(name: str) -> str:
 
 def _expect(answer: Answer) -> Answer:
     if not answer.ok:
-        raise PrinterRejectedError(f"OctoPrint refused: {answer.reason}")
+        raise PrinterRejectedError(f"OctoPrint refused: {reason(answer)}")
     return answer
-
-
-def _refusal(state: PrinterState) -> PrinterError:
-    if state.status in {"offline", "connecting"}:
-        return PrinterOfflineError(f"The printer isn't connected ({state.text}).")
-    if state.status == "error":
-        return PrinterBusyError(f"The printer is stopped by an error: {state.error or state.text}")
-    return PrinterBusyError(f"The printer doesn't take this now ({state.text}).")

@@ -72,21 +72,31 @@ class ConnectionBody(msgspec.Struct, frozen=True):
     current: _Connection
 
 
+class _FrameState(msgspec.Struct, frozen=True):
+    text: str
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """`current`, of the WebSocket. `temps`: readings since the last frame, often none; a reading has its `time`."""
+
+    state: _FrameState
+    job: _JobDetails
+    progress: _Progress
+    temps: list[dict[str, Temperature | float | None]] = []
+
+
 def connected_state(printer: PrinterBody, job: JobBody, observed_at: float) -> PrinterState:
     """The state of a printer that OctoPrint is connected to."""
-    filament = {
-        tool: use for tool, use in (job.job.filament or {}).items() if isinstance(use, FilamentUse) and use.length
-    }
     return PrinterState(
         status=_status(printer.state.flags),
         text=printer.state.text,
         temperature=printer.temperature,
-        file=job.job.file.path or job.job.file.name,
+        file=_file(job.job),
         completion=job.progress.completion,
         print_time=job.progress.print_time,
         print_time_left=job.progress.print_time_left,
         estimated_print_time=job.job.estimated_print_time,
-        filament=filament or None,
+        filament=_filament(job.job),
         error=printer.state.error or None,
         observed_at=observed_at,
     )
@@ -104,6 +114,29 @@ def unconnected_state(job: JobBody, connection: ConnectionBody, observed_at: flo
     elif job.error:
         status = "error"
     return PrinterState(status=status, text=job.state, error=job.error or None, observed_at=observed_at)
+
+
+def same_moment(frame: Frame, shown: PrinterState) -> bool:
+    """Whether the frame speaks of the state and the file that `shown` has."""
+    return (frame.state.text, _file(frame.job)) == (shown.text, shown.file)
+
+
+def updated_state(frame: Frame, shown: PrinterState, observed_at: float) -> PrinterState:
+    """`shown` with what may change while the state stays the same."""
+    temperature = shown.temperature
+    if frame.temps:
+        read = {name: heater for name, heater in frame.temps[-1].items() if isinstance(heater, Temperature)}
+        temperature = {name: heater for name, heater in read.items() if heater.actual is not None}
+    return msgspec.structs.replace(
+        shown,
+        temperature=temperature,
+        completion=frame.progress.completion,
+        print_time=frame.progress.print_time,
+        print_time_left=frame.progress.print_time_left,
+        estimated_print_time=frame.job.estimated_print_time,
+        filament=_filament(frame.job),
+        observed_at=observed_at,
+    )
 
 
 def agree(printer: PrinterBody | None, job: JobBody, connection: ConnectionBody | None) -> bool:
@@ -132,3 +165,12 @@ def _status(flags: _Flags) -> PrinterStatus:
         (flags.operational, "printing"),
     )
     return next((status for flag, status in named if flag), "connecting")
+
+
+def _file(job: _JobDetails) -> str | None:
+    return job.file.path or job.file.name
+
+
+def _filament(job: _JobDetails) -> dict[str, FilamentUse] | None:
+    tools = {tool: use for tool, use in (job.filament or {}).items() if isinstance(use, FilamentUse) and use.length}
+    return tools or None

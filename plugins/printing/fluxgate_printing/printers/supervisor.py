@@ -1,12 +1,13 @@
-"""One task a printer: it keeps asking the printer for its state, so that nobody else has to."""
+"""One task a printer: it listens to the printer, or keeps asking for its state, so that nobody else has to."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,8 @@ from fluxgate_printing.printers.base import PrinterDriver, PrinterError
 
 MAX_BACKOFF = 30.0
 READ_TIMEOUT = 60.0
+SILENCE = 15.0
+"""Seconds after which a printer that tells its state by itself, and hasn't, is asked."""
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +77,9 @@ class Supervisor:
     has. When it doesn't answer, the status becomes `offline` with the reason in `error`, the job is kept as it was last
     seen, and `observed_at` stands still.
 
-    `poll_interval` in seconds; a printer that doesn't answer is asked less and less often, down to every 30 s.
+    A printer that tells its state by itself (`push`) is listened to, over one connection. Any other, and one that can't
+    be listened to at the moment, is asked every `poll_interval` seconds; if it doesn't answer, less and less often,
+    down to every 30 s.
     `on_change` is called in the event loop with each state that differs in more than its time.
     """
 
@@ -90,6 +95,8 @@ class Supervisor:
         self._poll_interval = poll_interval
         self._on_change = on_change
         self._state = NOT_ASKED
+        self._born = f"{time.time_ns():x}"
+        self._changes = 0
         self._failures = 0
         self._logged: set[str] = set()  # reasons, since it last answered
         self._begun = 0
@@ -103,6 +110,11 @@ class Supervisor:
     def state(self) -> PrinterState:
         """The current state, at once."""
         return self._state
+
+    @property
+    def version(self) -> str:
+        """Names the current state, but for when it was seen: another one has another name, in every process."""
+        return f"{self._born}-{self._changes}"
 
     def start(self) -> None:
         """Begin to ask; a no-op when begun."""
@@ -151,14 +163,45 @@ class Supervisor:
         raise TimeoutError("the supervisor was closed")
 
     async def _run(self) -> None:
-        await self.refresh()
+        if "push" in self.driver.capabilities:
+            await self._listen()
+        await self._poll(math.inf)
+
+    async def _listen(self) -> None:
+        """Listen for ever; while that can't be done, ask."""
+        failures = 0
         while True:
+            try:
+                async for state in _unhurried(self.driver.watch(), SILENCE):
+                    if state is None:
+                        await self.refresh()
+                        continue
+                    failures = 0
+                    self._answered(state)
+                reason = "it stopped telling its state"
+            except PrinterError as exc:
+                reason = str(exc)
+            except Exception as exc:  # a driver's mistake must not end the printer's supervision
+                log.exception("printer %s: listening to it failed", self.name)
+                reason = type(exc).__name__
+            if not failures:
+                log.info("printer %s isn't listened to at the moment: %s", self.name, reason)
+            failures += 1
+            longest = min(2.0 ** min(failures - 1, 16), MAX_BACKOFF)
+            await self._poll(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+
+    async def _poll(self, seconds: float) -> None:
+        """Ask, now and then for so long."""
+        end = time.monotonic() + seconds
+        await self.refresh()
+        while (left := end - time.monotonic()) > 0:
             self._was_read.clear()
             try:
-                async with asyncio.timeout(self._delay()):
+                async with asyncio.timeout(min(self._delay(), left)):
                     await self._was_read.wait()  # by somebody else: the wait begins anew
             except TimeoutError:
-                await self.refresh()
+                if time.monotonic() < end:
+                    await self.refresh()
 
     def _delay(self) -> float:
         if not self._failures:
@@ -179,13 +222,18 @@ class Supervisor:
         except Exception as exc:  # noqa: BLE001 - a driver's mistake must not end the printer's supervision
             self._failed(f"The printer's driver failed ({type(exc).__name__}).", exc)
         else:
-            if self._logged:
-                log.info("printer %s answers again", self.name)
-            self._failures = 0
-            self._logged.clear()
-            self._publish(state)
+            self._answered(state)
         self._finished = number
         self._was_read.set()
+
+    def _answered(self, state: PrinterState) -> None:
+        if self._logged:
+            log.info("printer %s answers again", self.name)
+        self._failures = 0
+        self._logged.clear()
+        # What was asked and what was told may pass each other on the way.
+        if state.observed_at >= self._state.observed_at:
+            self._publish(state)
 
     def _failed(self, reason: str, exc: Exception | None = None) -> None:
         self._failures += 1
@@ -200,6 +248,7 @@ class Supervisor:
         before, self._state = self._state, state
         if msgspec.structs.replace(before, observed_at=state.observed_at) == state:
             return
+        self._changes += 1
         for subscription in tuple(self._subscriptions):
             subscription.publish(state)
         if self._on_change is not None:
@@ -214,3 +263,28 @@ def age(state: PrinterState, now: float | None = None) -> float:
     if not state.observed_at:
         return float("inf")
     return max((time.time() if now is None else now) - state.observed_at, 0.0)
+
+
+async def _unhurried(states: AsyncIterator[PrinterState], silence: float) -> AsyncIterator[PrinterState | None]:
+    """The states, and None whenever none came for so many seconds. Ends the iterator with itself."""
+    coming: asyncio.Task[PrinterState] | None = None
+    try:
+        while True:
+            if coming is None:
+                coming = asyncio.ensure_future(anext(states))
+            await asyncio.wait({coming}, timeout=silence)
+            if not coming.done():
+                yield None
+                continue
+            done, coming = coming, None
+            try:
+                state = done.result()
+            except StopAsyncIteration:
+                return
+            yield state
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait({coming})
+        if (close := getattr(states, "aclose", None)) is not None:
+            await close()

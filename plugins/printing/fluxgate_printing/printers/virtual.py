@@ -13,20 +13,23 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from fluxgate_printing.models import ACTIVE_STATUSES, FilamentUse, PrinterState, PrinterStatus
 from fluxgate_printing.printers.base import (
+    Axis,
+    Capability,
     PrinterBusyError,
     PrinterDriver,
     PrinterOfflineError,
     PrinterRejectedError,
     check_name,
 )
-from fluxgate_printing.printers.machine import Machine
+from fluxgate_printing.printers.gcode import parse_line
+from fluxgate_printing.printers.machine import MAX_BED, MAX_TOOL, Machine
 from fluxgate_printing.printers.simulation import Analysis, Simulation, analyse
 from fluxgate_printing.settings import VirtualPrinterSettings
 
@@ -65,6 +68,8 @@ class VirtualPrinter(PrinterDriver):
 
     `clock`: real seconds, monotonic.
     """
+
+    capabilities: frozenset[Capability] = frozenset({"temperature", "home", "jog", "gcode"})
 
     def __init__(
         self, settings: VirtualPrinterSettings, directory: Path, clock: Callable[[], float] = time.monotonic
@@ -183,6 +188,43 @@ class VirtualPrinter(PrinterDriver):
         await asyncio.to_thread(path.unlink, missing_ok=True)
         if self._job is not None and self._job.file == name:
             self._job = None
+
+    async def set_temperature(self, heater: str, target: float) -> None:
+        """See `PrinterDriver`."""
+        self._refuse_unless_connected()
+        found = {"tool0": (self._machine.tool, MAX_TOOL), "bed": (self._machine.bed, MAX_BED)}.get(heater)
+        if found is None:
+            raise PrinterRejectedError(f"The printer has no heater {heater!r}.")
+        heater_part, hottest = found
+        if not 0 <= target <= hottest:
+            raise PrinterRejectedError(f"This printer's {heater} goes to {hottest:g} °C.")
+        self._cool()
+        heater_part.target = target
+
+    async def home(self, axes: Sequence[Axis]) -> None:
+        """See `PrinterDriver`."""
+        self._carry_out([" ".join(["G28", *axes])])
+
+    async def jog(self, moves: Mapping[Axis, float], speed: float | None = None) -> None:
+        """See `PrinterDriver`."""
+        words = [f"{axis}{distance:.4f}" for axis, distance in moves.items()]
+        self._carry_out(["G91", " ".join(["G1", *words, *([] if speed is None else [f"F{speed:.2f}"])]), "G90"])
+
+    async def send_gcode(self, commands: Sequence[str]) -> None:
+        """See `PrinterDriver`."""
+        self._carry_out(commands)
+
+    def _carry_out(self, lines: Sequence[str]) -> None:
+        """Commands outside a print; they take no time."""
+        self._refuse_unless_idle()
+        self._cool()
+        for line in lines:
+            if (command := parse_line(line.encode())) is not None:
+                self._machine.execute(command)
+        if (refusal := self._machine.overheated()) is not None:
+            self._machine.heat_off()
+            self._machine.begin()
+            raise PrinterRejectedError(refusal)
 
     async def camera_url(self) -> str | None:
         """See `PrinterDriver`."""

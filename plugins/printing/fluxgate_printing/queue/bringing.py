@@ -88,6 +88,15 @@ class Bringer:
             return Settled()
         return Ended("canceled") if held.cancel_asked else None
 
+    async def start_again(self, held: Held, is_held: Callable[[], bool]) -> Step:
+        """Send the start command once more, to a printer that took it and stood idle."""
+        async with self.sending:
+            if not is_held():
+                return Settled()
+            if held.cancel_asked:
+                return Ended("canceled")
+            return await self._start(held, held.file or held.job.file_name)
+
     async def _start(self, held: Held, name: str) -> Step:
         held.phase = "starting"
         step: Step = Started()

@@ -42,7 +42,7 @@ ANYTHING = HistoryFilter()
 
 
 class JobHistory:
-    """Reads `print_jobs`; the indexes that make it fast with a million rows are in `printing_0006`."""
+    """Reads `print_jobs`; the indexes that make it fast with a million rows are in `printing_0007`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

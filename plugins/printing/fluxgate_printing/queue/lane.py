@@ -11,19 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from fluxgate.errors import ConflictError, NotFoundError
-from fluxgate_printing.models import PrinterState
-from fluxgate_printing.printers.base import PrinterError, PrinterOutcomeUnknown
+from fluxgate_printing.models import ACTIVE_STATUSES, PrinterState
+from fluxgate_printing.printers.base import Axis, PrinterDriver, PrinterError, PrinterOutcomeUnknown
 from fluxgate_printing.printers.supervisor import Supervisor
-from fluxgate_printing.queue.bringing import Bringer, Content, NotStarted, Started
-from fluxgate_printing.queue.judging import Ended, Held, Lost, Seen, judge
+from fluxgate_printing.queue.bringing import Bringer, Content, NotStarted, Started, Step
+from fluxgate_printing.queue.floor import PrinterFloor
+from fluxgate_printing.queue.judging import Ended, Held, Lost, Seen, at_end_of, judge
 from fluxgate_printing.queue.moving import STARTING
 from fluxgate_printing.queue.records import JobRecord
-from fluxgate_printing.queue.refusals import check_ready, occupied, printer_problem
+from fluxgate_printing.queue.refusals import bed_not_clear, check_ready, occupied, printer_problem
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.states import FinalStatus, InvalidTransitionError
 
@@ -38,37 +39,50 @@ T = TypeVar("T")
 
 
 Ending = Callable[[JobRecord], Awaitable[None]]
+Freed = Callable[[JobRecord, str | None], None]
+"""Told when a lane has its job no more; why it went back into the queue, if it did."""
 
 
 class PrinterLane:
-    """The one place that gives `supervisor`'s printer anything to print. `ended` is told of each job that it ended.
+    """The one place that gives `supervisor`'s printer anything to print. `ended` is told of each job that it ended,
+    `freed` whenever the printer has its job no more. `gated`: after a print it takes none until somebody says that the
+    bed is clear.
 
-    Seconds: `confirm_timeout`, for the printer to be seen at a print after the start command; `confirm_every`, between
-    looks at it meanwhile; `retry_write`, before a database that didn't take a job's state is tried again.
+    Seconds: `confirm_timeouts`, for the printer to be seen at a print after each start command, the first and those
+    that are tried again; `confirm_every`, between looks at it meanwhile; `retry_write`, before a database that didn't
+    take a job's state is tried again.
     """
 
     def __init__(
         self,
         supervisor: Supervisor,
         jobs: JobRepository,
+        floor: PrinterFloor,
         content: Content,
         ended: Ending,
         *,
-        confirm_timeout: float = 90.0,
+        gated: bool = True,
+        freed: Freed = lambda job, reason: None,
+        confirm_timeouts: tuple[float, ...] = (90.0, 180.0, 180.0),
         confirm_every: float = 0.2,
         retry_write: float = 2.0,
     ) -> None:
         self.supervisor = supervisor
         self.name = supervisor.name
+        self.gated = gated
+        self.freed = freed
         self._jobs = jobs
+        self._floor = floor
         self._tell_ended = ended
         self._bringer = Bringer(supervisor, jobs, content)
-        self._confirm_timeout = confirm_timeout
+        self._confirm_timeouts = confirm_timeouts
         self._confirm_every = confirm_every
         self._retry_write = retry_write
         self._claiming = asyncio.Lock()
         self._writing = asyncio.Lock()
         self._held: Held | None = None
+        self._unattended = False
+        """It was seen at a print that no job here stands for, and that hasn't been noted yet."""
         self._saved: tuple[str, float | None] | None = None
         self._saved_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +99,7 @@ class PrinterLane:
 
     async def start(self) -> None:
         """Take up again what the database says this printer is printing, then follow it."""
+        await self._floor.ensure(self.name)
         await self._take_up()
         self._spawn(self._follow(), "follow")
 
@@ -99,13 +114,14 @@ class PrinterLane:
         """Claim the job and begin to print it; answers the claimed job. What follows runs by itself and is recorded
         in the job.
 
-        Raises ConflictError (PRINTER_BUSY, PRINTER_ERROR, PRINTER_HELD, JOB_NOT_QUEUED), UnavailableError
-        (PRINTER_OFFLINE, DATABASE_UNAVAILABLE).
+        Raises ConflictError (PRINTER_BUSY, PRINTER_ERROR, PRINTER_HELD, BED_NOT_CLEAR, JOB_ON_HOLD, JOB_NOT_QUEUED),
+        UnavailableError (PRINTER_OFFLINE, DATABASE_UNAVAILABLE).
         """
         async with self._claiming:
             if self._held is not None:
                 raise occupied(self.name, unknown=self._held.unknown)
             check_ready(self.name, await self.supervisor.refresh())
+            await self._note_unattended()
             claimed = await self._claim(job)
             held = self._hold(Held(job=claimed, phase="bringing"))
         self._spawn(self._bring(held), "bring")
@@ -137,6 +153,32 @@ class PrinterLane:
         finally:
             await self.supervisor.refresh()
 
+    async def set_temperature(self, heater: str, target: float) -> None:
+        """Heat. Raises ProblemError."""
+        await self._do(lambda driver: driver.set_temperature(heater, target))
+
+    async def home(self, axes: Sequence[Axis]) -> None:
+        """Drive home, unless it has a job. Raises ProblemError."""
+        await self._do(lambda driver: driver.home(axes), only_idle=True)
+
+    async def jog(self, moves: Mapping[Axis, float], speed: float | None) -> None:
+        """Move by so many mm, unless it has a job. Raises ProblemError."""
+        await self._do(lambda driver: driver.jog(moves, speed), only_idle=True)
+
+    async def send_gcode(self, commands: Sequence[str]) -> None:
+        """Send G-code, unless it has a job. Raises ProblemError."""
+        await self._do(lambda driver: driver.send_gcode(commands), only_idle=True)
+
+    async def _do(self, command: Callable[[PrinterDriver], Awaitable[None]], *, only_idle: bool = False) -> None:
+        # Together with claims, so that no print starts while the head is driven about.
+        async with self._claiming:
+            if only_idle and self._held is not None:
+                raise occupied(self.name, unknown=self._held.unknown)
+            try:
+                await self._command(lambda: command(self.supervisor.driver))
+            finally:
+                await self.supervisor.refresh()
+
     def let_go(self, job_id: UUID) -> None:
         """Forget a job that a person has settled in the database. Before the start command it won't be printed."""
         if self._held is not None and self._held.job.id == job_id:
@@ -146,22 +188,33 @@ class PrinterLane:
 
     async def _claim(self, job: JobRecord) -> JobRecord:
         try:
-            claimed = await self._jobs.claim(job.id, self.name)
+            claimed = await self._jobs.claim(job.id, self.name, any_bed=not self.gated)
         except ConflictError:
             raise
         except BaseException:
             # whether the claim was written isn't known: what the database has is taken up when it answers again
             self._spawn(self._take_up_later(), "take up again")
             raise
-        if claimed is None:
+        return await self._refuse(job) if claimed is None else claimed
+
+    async def _refuse(self, job: JobRecord) -> NoReturn:
+        """Say why a claim took nothing."""
+        now = await self._jobs.find(job.id)
+        if now is None or now.status != "queued":
             raise ConflictError("This job isn't waiting any more.", code="JOB_NOT_QUEUED")
-        return claimed
+        if now.on_hold:
+            raise ConflictError("This job is on hold. Release it first.", code="JOB_ON_HOLD")
+        raise bed_not_clear(self.name, await self._floor.get(self.name))
 
     async def _bring(self, held: Held) -> None:
         step = await self._bringer.bring(held, lambda: self._held is held)
+        if isinstance(step, Started):
+            await self._confirm(held)
+        else:
+            await self._conclude(held, step)
+
+    async def _conclude(self, held: Held, step: Step) -> None:
         match step:
-            case Started():
-                await self._confirm(held)
             case NotStarted(reason=reason):
                 await self._put_back(held, reason)
             case Ended():
@@ -183,24 +236,47 @@ class PrinterLane:
         await self._tell_ended(canceled)
 
     async def _confirm(self, held: Held) -> None:
-        """Look often until the printer was seen at it; the follower draws the conclusions."""
-        deadline = time.monotonic() + self._confirm_timeout
-        while time.monotonic() < deadline:
-            await self.supervisor.refresh()
-            if self._held is not held or held.seen or held.unknown:
+        """Believe the start only when the printer is seen at it. One that answers, and goes on standing idle, is told
+        again; one that can't be told about is left to a person."""
+        for number, patience in enumerate(self._confirm_timeouts, 1):
+            stood_idle = await self._watch_start(held, patience)
+            if stood_idle is None:
                 return
-            await asyncio.sleep(self._confirm_every)
-        if self._held is held and not held.seen:
-            await self._lose(held, f"The printer wasn't seen printing within {self._confirm_timeout:g} s of the start.")
+            if not stood_idle:
+                await self._lose(held, f"The printer wasn't seen printing within {patience:g} s of the start.")
+                return
+            if number < len(self._confirm_timeouts):
+                log.warning("printer %s: job %s was started and nothing happens; again", self.name, held.job.id)
+                step = await self._bringer.start_again(held, lambda: self._held is held)
+                if not isinstance(step, Started):
+                    await self._conclude(held, step)
+                    return
+        tries = len(self._confirm_timeouts)
+        await self._put_back(held, f"{self.name} took the start {tries} times and didn't begin to print.", hold=True)
 
-    async def _put_back(self, held: Held, reason: str) -> None:
-        """The start command never left: back into the queue, at its head, with the reason."""
+    async def _watch_start(self, held: Held, patience: float) -> bool | None:
+        """Look often until the printer was seen at it, of which the follower draws the conclusions: None. Else whether
+        it answered all the while, and stood idle without the file having been printed."""
+        deadline = time.monotonic() + patience
+        idle = not held.stale
+        while time.monotonic() < deadline:
+            state = await self.supervisor.refresh()
+            if self._held is not held or held.seen or held.unknown:
+                return None
+            idle = idle and state.status == "idle" and not at_end_of(state, held.file)
+            await asyncio.sleep(self._confirm_every)
+        return None if self._held is not held or held.seen else idle
+
+    async def _put_back(self, held: Held, reason: str, *, hold: bool = False) -> None:
+        """The job isn't printed: back into the queue, at its head, with the reason; on hold if a person has to look."""
         log.warning("job %s goes back into the queue: %s", held.job.id, reason)
         if not held.cancel_asked and self._held is held:
-            await self._persistently(lambda: self._jobs.release(held.job.id, reason), lambda: not held.cancel_asked)
+            await self._persistently(
+                lambda: self._jobs.release(held.job.id, reason, hold=hold), lambda: not held.cancel_asked
+            )
         if held.cancel_asked:
             await self._end(held, Ended("canceled"))
-        self._drop(held)
+        self._drop(held, reason)
 
     # -- following it
 
@@ -227,7 +303,12 @@ class PrinterLane:
         """Bring the job's row in line with what the printer was seen doing."""
         held, state = self._held, self.supervisor.state
         if held is None:
+            self._unattended = self._unattended or state.status in ACTIVE_STATUSES
+            if self._unattended and not self._claiming.locked():
+                async with self._claiming:
+                    await self._note_unattended()
             return
+        self._unattended = False
         verdict = judge(held, state)
         match verdict:
             case Seen():
@@ -238,6 +319,13 @@ class PrinterLane:
                 await self._end(held, verdict, state)
             case _:
                 pass
+
+    async def _note_unattended(self) -> None:
+        """A print that nobody here had started lies on the bed once it has ended."""
+        if self._unattended and self._held is None and self.supervisor.state.status in {"idle", "error"}:
+            await self._floor.block_bed(self.name)
+            log.info("printer %s: a print ended that wasn't started from here", self.name)
+            self._unattended = False
 
     async def _seen(self, held: Held, state: PrinterState) -> None:
         held.last_seen = state.observed_at
@@ -341,9 +429,10 @@ class PrinterLane:
         self._saved, self._saved_at = None, float("-inf")
         return held
 
-    def _drop(self, held: Held) -> None:
+    def _drop(self, held: Held, put_back: str | None = None) -> None:
         if self._held is held:
             self._held = None
+            self.freed(held.job, put_back)
 
     async def _persistently(
         self, write: Callable[[], Awaitable[T]], still: Callable[[], bool] = lambda: True

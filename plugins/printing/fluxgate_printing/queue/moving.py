@@ -1,7 +1,8 @@
 """Moving a job through its states. Every write of `status` is here, checked against `states.py`, and safe with
 several processes.
 
-A claim is one conditional UPDATE. The other moves lock the row, decide in Python and write, in one transaction.
+A claim is one conditional UPDATE behind a look at the printer's bed. The other moves lock the row, decide in Python and
+write, in one transaction.
 """
 
 from __future__ import annotations
@@ -39,25 +40,31 @@ class JobMover(JobReader):
         super().__init__(database)
         self._density = density
 
-    async def claim(self, job_id: UUID, printer: str) -> JobRecord | None:
-        """Give a queued job to a printer: it is `printing` from now on. None if it isn't queued any more: somebody
-        was first.
+    async def claim(self, job_id: UUID, printer: str, *, any_bed: bool = False) -> JobRecord | None:
+        """Give a queued job to a printer whose bed is clear (`any_bed`: or isn't): it is `printing` from now on. None
+        if it isn't queued any more, is held, or the bed isn't clear: somebody was first.
 
         Raises:
             ConflictError: PRINTER_BUSY: another job is printing there, or its outcome there isn't known.
         """
         now = datetime.now(UTC)
         try:
-            rows = await self._database.fetch(
-                "UPDATE print_jobs SET status = 'printing', printer_name = {}, printer_status = NULL, started_at = {},"
-                " progress = 0, state_detail = NULL, outcome_unknown = {}, updated_at = {}"
-                " WHERE id = {} AND status = 'queued' RETURNING *",
-                printer,
-                now,
-                False,
-                now,
-                job_id,
-            )
+            async with self._database.transaction():
+                # Locked, so that whoever ends a print there just now has noted first what that does to the bed.
+                sql = "SELECT bed FROM print_printers WHERE name = {}" + self._lock_rows  # noqa: S608 - constants
+                beds = await self._database.fetch(sql, printer)
+                if beds and beds[0]["bed"] is not None and not any_bed:
+                    return None
+                rows = await self._database.fetch(
+                    "UPDATE print_jobs SET status = 'printing', printer_name = {}, printer_status = NULL,"
+                    " started_at = {}, progress = 0, state_detail = NULL, outcome_unknown = {}, updated_at = {}"
+                    " WHERE id = {} AND status = 'queued' AND NOT on_hold RETURNING *",
+                    printer,
+                    now,
+                    False,
+                    now,
+                    job_id,
+                )
         except UniqueViolationError as error:
             raise ConflictError(f"Printer {printer} has another job.", code="PRINTER_BUSY") from error
         return job_from_row(rows[0]) if rows else None

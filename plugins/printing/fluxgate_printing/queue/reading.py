@@ -74,6 +74,21 @@ class JobReader:
             )
         )
 
+    async def changed_since(self, moment: datetime) -> list[JobRecord]:
+        """The jobs that were written since, earliest first."""
+        return _all(
+            await self._database.fetch(
+                "SELECT * FROM print_jobs WHERE updated_at >= {} ORDER BY updated_at, id LIMIT 20000", moment
+            )
+        )
+
+    async def active_counts(self) -> dict[str, int]:
+        """How many jobs wait (`queued`) and print (`printing`)."""
+        rows = await self._database.fetch(
+            "SELECT status, count(*) AS n FROM print_jobs WHERE status IN ('queued', 'printing') GROUP BY status"
+        )
+        return {str(row["status"]): int(row["n"]) for row in rows}
+
     async def counts(self, sight: Sight = EVERYTHING) -> dict[str, int]:
         """How many jobs there are of each status; statuses without any are missing."""
         seen, arguments = sight.jobs()

@@ -10,13 +10,15 @@ from uuid import UUID
 
 import msgspec
 
+from fluxgate_printing.queue.requirements import Requirements
 from fluxgate_printing.queue.states import JobStatus
 
 __all__ = ["JobRecord", "NewJob", "job_from_row", "to_column"]
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job to be queued. `estimated_time` in seconds; the higher `priority` the sooner.
+    """A job to be queued. `estimated_time` in seconds; the higher `priority` the sooner; `copies`: so many prints, each
+    a job of its own. `on_hold`, `target_printer`, `requirements`, `allowed_printers` as in `tables.py`.
 
     `idempotency_key`: a second job with the same key isn't made. `created_by`: the id of the caller whose job it is.
     """
@@ -35,6 +37,11 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     idempotency_key: str | None = None
     created_by: str | None = None
+    on_hold: bool = False
+    hold_reason: str | None = None
+    target_printer: str | None = None
+    requirements: Requirements | None = None
+    allowed_printers: frozenset[str] | None = None
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +78,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
     idempotency_key: str | None
     created_by: str | None
+    batch_id: UUID | None
+    copy_number: int
+    on_hold: bool
+    hold_reason: str | None
+    target_printer: str | None
+    requirements: Requirements | None
+    allowed_printers: frozenset[str] | None
     created_at: datetime
     updated_at: datetime
 
@@ -90,7 +104,7 @@ def _json(value: Any) -> Any:
 
 
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("id", "project_id", "file_id"), _uuid),
+    **dict.fromkeys(("id", "project_id", "file_id", "batch_id"), _uuid),
     **dict.fromkeys(("progress", "material_used"), float),
     **dict.fromkeys(("print_settings", "metadata"), _json),
     **dict.fromkeys(
@@ -105,7 +119,9 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
         ),
         _time,
     ),
-    "outcome_unknown": bool,
+    **dict.fromkeys(("outcome_unknown", "on_hold"), bool),
+    "requirements": lambda value: msgspec.convert(_json(value), Requirements),
+    "allowed_printers": lambda value: frozenset(_json(value)),
 }
 
 
@@ -121,7 +137,9 @@ def job_from_row(row: Mapping[str, Any]) -> JobRecord:
 
 def to_column(value: object) -> object:
     """A value as both drivers take it: JSON as text, numbers with a fraction as `Decimal`."""
-    if isinstance(value, dict):
+    if isinstance(value, frozenset):
+        value = sorted(value)
+    if isinstance(value, dict | list | msgspec.Struct):
         return msgspec.json.encode(value).decode()
     if isinstance(value, float):
         return Decimal(str(round(value, 2)))

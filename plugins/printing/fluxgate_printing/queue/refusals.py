@@ -10,10 +10,17 @@ from fluxgate_printing.printers.base import (
     PrinterOfflineError,
     PrinterOutcomeUnknown,
 )
+from fluxgate_printing.queue.floor import PrinterRecord
 
-__all__ = ["check_ready", "occupied", "printer_problem"]
+__all__ = ["bed_not_clear", "check_ready", "occupied", "printer_problem"]
 
 RETRY_AFTER = 5
+_BEDS = {
+    "completed": "its last print is done",
+    "failed": "its last print failed",
+    "canceled": "its last print was canceled",
+    "unattended": "a print ended on it that wasn't started from here",
+}
 
 
 def check_ready(name: str, state: PrinterState) -> None:
@@ -37,6 +44,15 @@ def occupied(name: str, *, unknown: bool) -> ConflictError:
             code="PRINTER_HELD",
         )
     return ConflictError(f"{name} is printing another job.", code="PRINTER_BUSY")
+
+
+def bed_not_clear(name: str, printer: PrinterRecord) -> ConflictError:
+    """Nobody has said yet that the last print was taken off the bed."""
+    text = _BEDS.get(printer.bed or "", "a print ended on it")
+    return ConflictError(
+        f"The bed of {name} isn't confirmed clear: {text}. Look, take the print off, then confirm it.",
+        code="BED_NOT_CLEAR",
+    )
 
 
 def printer_problem(name: str, error: PrinterError) -> ProblemError:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from fluxgate.errors import ConflictError, NotFoundError, UnprocessableError
+from fluxgate_printing.files.catalog import FileRecord, file_in_use
 from fluxgate_printing.queue.moving import JobMover
 from fluxgate_printing.queue.records import JobRecord, NewJob, job_from_row, to_column
 from fluxgate_printing.queue.states import check_transition
@@ -20,14 +21,15 @@ from fluxgate_printing.sight import EVERYTHING, Sight
 __all__ = ["JobRepository"]
 
 RETENTION_DAYS = 90
+_NOBODY = UUID(int=0)
 
 
 class JobRepository(JobMover):
     """All that is done to `print_jobs`. Every method is atomic, with any number of processes on one database."""
 
     async def enqueue(self, job: NewJob) -> tuple[JobRecord, bool]:
-        """Queue a job behind all of its own or a higher priority. The bool: whether it was made, or its key already
-        was there.
+        """Queue a job behind all of its own or a higher priority; of several copies, each a row, the first. The bool:
+        whether it was made, or its key already was there.
 
         Raises:
             NotFoundError: FILE_NOT_FOUND: `file_id` isn't a file, or was removed or replaced.
@@ -45,7 +47,19 @@ class JobRepository(JobMover):
                     return known, False
             if job.file_id is not None:
                 await self._check_file(job.file_id)
-            return await self._insert(job, queue_id, datetime.now(UTC)), True
+            now = datetime.now(UTC)
+            batch = uuid4() if job.copies > 1 else None
+            first = await self._insert(job, queue_id, now, batch=batch)
+            for number in range(2, job.copies + 1):
+                await self._insert(job, await self._next_queue_id(), now, batch=batch, number=number)
+            return first, True
+
+    async def copies_of(self, job: JobRecord) -> list[JobRecord]:
+        """The job and its copies, in their order."""
+        if job.batch_id is None:
+            return [job]
+        sql = "SELECT * FROM print_jobs WHERE batch_id = {} ORDER BY copy_number"
+        return [job_from_row(row) for row in await self._database.fetch(sql, job.batch_id)]
 
     async def record_accepted(
         self, queue_id: int | None, job: NewJob, *, entry_id: UUID, accepted_at: datetime | None = None
@@ -65,8 +79,9 @@ class JobRepository(JobMover):
         job = await self._by_key(_accepted(entry_id))
         return None if job is None else job.id
 
-    async def release(self, job_id: UUID, reason: str) -> JobRecord:
-        """Put a printing job back at the head of the queue. Only when the start command provably never left."""
+    async def release(self, job_id: UUID, reason: str, *, hold: bool = False) -> JobRecord:
+        """Put a printing job back at the head of the queue. Only when it provably isn't printed. `hold`: until somebody
+        has looked at it."""
         async with self._database.transaction():
             await self._lock_queue()
             job = await self._lock(job_id)
@@ -82,8 +97,51 @@ class JobRepository(JobMover):
                     "started_at": None,
                     "printer_name": None,
                     "printer_status": None,
+                    "on_hold": hold,
+                    "hold_reason": reason if hold else None,
                 },
             )
+
+    async def hold(self, job_id: UUID, reason: str | None) -> JobRecord:
+        """Keep a queued job from being printed; it keeps its place. Held already, the reason is another one.
+
+        Raises:
+            ConflictError: JOB_NOT_QUEUED.
+        """
+        return await self._change_queued(job_id, {"on_hold": True, "hold_reason": reason})
+
+    async def unhold(self, job_id: UUID) -> JobRecord:
+        """Let a held job be printed; a no-op if it isn't held. ConflictError as from `hold`."""
+        return await self._change_queued(job_id, {"on_hold": False, "hold_reason": None, "state_detail": None})
+
+    async def change(self, job_id: UUID, changes: Mapping[str, object]) -> JobRecord:
+        """Change columns of a queued job. Another `priority` moves it behind those of its own or a higher one.
+        ConflictError as from `hold`."""
+        async with self._database.transaction():
+            await self._lock_queue()
+            job = await self._lock(job_id)
+            if job.status != "queued":
+                raise _not_queued(job)
+            values = dict(changes)
+            if (priority := values.get("priority", job.priority)) != job.priority:
+                values["position"] = await self._place(int(str(priority)), but=job.id)
+            return await self._write(job, values)
+
+    async def is_paused(self) -> bool:
+        """Whether nothing is dispatched from the queue."""
+        rows = await self._database.fetch("SELECT value FROM print_job_counters WHERE name = 'queue_paused'")
+        return bool(rows and rows[0]["value"])
+
+    async def set_paused(self, paused: bool) -> None:
+        """Stop or go on with dispatching; what prints goes on."""
+        await self._database.fetch("UPDATE print_job_counters SET value = {} WHERE name = 'queue_paused'", int(paused))
+
+    async def _change_queued(self, job_id: UUID, changes: dict[str, object]) -> JobRecord:
+        async with self._database.transaction():
+            job = await self._lock(job_id)
+            if job.status != "queued":
+                raise _not_queued(job)
+            return await self._write(job, changes)
 
     async def cancel_all_queued(self, sight: Sight = EVERYTHING) -> list[JobRecord]:
         """Cancel every queued job within `sight`; the ones canceled."""
@@ -94,6 +152,28 @@ class JobRepository(JobMover):
             changed = "status = 'canceled', state_detail = NULL, completed_at = {}, canceled_at = {}, updated_at = {}"
             sql = f"UPDATE print_jobs SET {changed} WHERE status = 'queued' AND {seen} RETURNING *"  # noqa: S608
             rows = await self._database.fetch(sql, now, now, now, *arguments)
+        return [job_from_row(row) for row in rows]
+
+    async def cancel_all_of(self, file: FileRecord, sight: Sight = EVERYTHING) -> list[JobRecord]:
+        """Cancel every queued job that needs this version of a file; the ones canceled. All or none.
+
+        Raises:
+            ConflictError: FILE_IN_USE: one is printing, or isn't within `sight`.
+        """
+        now = datetime.now(UTC)
+        seen, arguments = sight.jobs()
+        async with self._database.transaction():
+            await self._lock_queue()
+            sql = "SELECT status FROM print_jobs WHERE file_id = {} AND status IN ('queued', 'printing')"
+            statuses = [row["status"] for row in await self._database.fetch(sql + self._lock_rows, file.id)]
+            if "printing" in statuses:
+                raise file_in_use(file.name, len(statuses), "A print isn't canceled with its file.")
+            changed = "status = 'canceled', state_detail = NULL, completed_at = {}, canceled_at = {}, updated_at = {}"
+            sql = f"UPDATE print_jobs SET {changed} WHERE file_id = {{}} AND status = 'queued' AND {seen} RETURNING *"  # noqa: S608
+            rows = await self._database.fetch(sql, now, now, now, file.id, *arguments)
+            if len(rows) < len(statuses):
+                others = len(statuses) - len(rows)
+                raise file_in_use(file.name, len(statuses), f"{others} of them you may not cancel.")
         return [job_from_row(row) for row in rows]
 
     async def reorder(self, items: Sequence[tuple[int, int]], sight: Sight = EVERYTHING) -> list[JobRecord]:
@@ -210,10 +290,12 @@ class JobRepository(JobMover):
         rows = await self._database.fetch("SELECT min(position) AS position FROM print_jobs WHERE status = 'queued'")
         return 1 if rows[0]["position"] is None else int(rows[0]["position"])
 
-    async def _place(self, priority: int) -> int:
-        """The position behind all queued jobs of this or a higher priority; those behind it make room."""
+    async def _place(self, priority: int, *, but: UUID | None = None) -> int:
+        """The position behind all queued jobs of this or a higher priority, one left out; those behind it make room."""
         rows = await self._database.fetch(
-            "SELECT max(position) AS position FROM print_jobs WHERE status = 'queued' AND priority >= {}", priority
+            "SELECT max(position) AS position FROM print_jobs WHERE status = 'queued' AND priority >= {} AND id <> {}",
+            priority,
+            but or _NOBODY,
         )
         position = await self._head() if rows[0]["position"] is None else int(rows[0]["position"]) + 1
         await self._database.fetch(
@@ -222,7 +304,14 @@ class JobRepository(JobMover):
         return position
 
     async def _insert(
-        self, job: NewJob, queue_id: int | None, queued_at: datetime, key: str | None = None
+        self,
+        job: NewJob,
+        queue_id: int | None,
+        queued_at: datetime,
+        key: str | None = None,
+        *,
+        batch: UUID | None = None,
+        number: int = 1,
     ) -> JobRecord:
         now = datetime.now(UTC)
         values = {
@@ -243,8 +332,15 @@ class JobRepository(JobMover):
             "material_color": job.material_color,
             "notes": job.notes,
             "metadata": job.metadata,
-            "idempotency_key": key or job.idempotency_key,
+            "idempotency_key": key or (job.idempotency_key if number == 1 else None),
             "created_by": job.created_by,
+            "batch_id": batch,
+            "copy_number": number,
+            "on_hold": job.on_hold,
+            "hold_reason": job.hold_reason,
+            "target_printer": job.target_printer,
+            "requirements": job.requirements,
+            "allowed_printers": job.allowed_printers,
             "created_at": now,
             "updated_at": now,
         }
@@ -266,6 +362,10 @@ def _among_themselves(queue: Sequence[JobRecord], placed: Mapping[int, JobRecord
     moved = {job.id for job in placed.values()}
     held = [place for place, job in enumerate(queue, 1) if job.id in moved]
     return dict(zip(held, (placed[place] for place in sorted(placed)), strict=True))
+
+
+def _not_queued(job: JobRecord) -> ConflictError:
+    return ConflictError(f"This job isn't waiting any more: it is {job.status}.", code="JOB_NOT_QUEUED")
 
 
 def _accepted(entry_id: UUID) -> str:

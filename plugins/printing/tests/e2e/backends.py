@@ -1,15 +1,17 @@
-"""The four backends that the contract suite runs over, each a real gateway over real peers."""
+"""The five backends that the contract suite runs over, each a real gateway over real peers."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from tests.support.fluxprint import FluxPrint, running_fluxprint
+from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer
 from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer
 from tests.support.printing_gateway import PrintingGateway, wait_for
 
@@ -17,6 +19,7 @@ BACKENDS = [
     pytest.param("virtual-sqlite", marks=pytest.mark.xdist_group("printing-virtual")),
     pytest.param("virtual-postgres", marks=pytest.mark.xdist_group("printing-virtual")),
     pytest.param("octoprint", marks=OCTOPRINT_MARKS),
+    pytest.param("moonraker", marks=MOONRAKER_MARKS),
     pytest.param("fluxprint", marks=pytest.mark.xdist_group("printing-fluxprint")),
 ]
 
@@ -41,12 +44,21 @@ def virtual(speed: float = 1.0, **options: object) -> str:
 
 def octoprint_config(url: str, key: str, **options: object) -> str:
     """A configuration with one OctoPrint, `octo`."""
+    return _server("octo", "octoprint", url, key, options)
+
+
+def moonraker_config(url: str, key: str, **options: object) -> str:
+    """A configuration with one Moonraker, `klipper`."""
+    return _server("klipper", "moonraker", url, key, options)
+
+
+def _server(name: str, driver: str, url: str, key: str, options: dict[str, object]) -> str:
     lines = [f"{key} = {value!r}" for key, value in options.items()]
     return "\n".join(
         [
             NATIVE,
-            "[plugins.printing.printers.octo]",
-            'driver = "octoprint"',
+            f"[plugins.printing.printers.{name}]",
+            f'driver = "{driver}"',
             f'url = "{url}"',
             f'api_key = "{key}"',
             "poll_interval = 0.1",
@@ -85,7 +97,7 @@ def clean_native(gateway: PrintingGateway) -> None:
             gateway.wait_status(item["id"], "canceled")
     wait_for(lambda: gateway.get("/status")["state"]["flags"]["ready"], 20, "the printer is ready")
     for file in gateway.get("/files")["files"]:
-        gateway.delete(f"/files/{file['name']}")
+        gateway.delete(f"/files/{quote(file['name'], safe='')}")
 
 
 @contextmanager
@@ -101,6 +113,11 @@ def running_backend(request: pytest.FixtureRequest, name: str) -> Iterator[Backe
         server: OctoPrintServer = request.getfixturevalue("octoprint_server")
         server.reset()
         with PrintingGateway(octoprint_config(server.url, server.api_key)) as gateway:
+            yield Backend(name, gateway)
+    elif name == "moonraker":
+        klipper: MoonrakerServer = request.getfixturevalue("moonraker_server")
+        klipper.reset()
+        with PrintingGateway(moonraker_config(klipper.url, klipper.api_key)) as gateway:
             yield Backend(name, gateway)
     elif name == "virtual-postgres":
         postgres = request.getfixturevalue("postgres_server")

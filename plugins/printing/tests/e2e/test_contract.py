@@ -143,8 +143,9 @@ def test_a_file_is_deleted_twice(backend: Backend) -> None:
 
 
 def test_the_camera_moves(backend: Backend) -> None:
-    if backend.name == "octoprint":
-        answer = backend.gateway.request("GET", "/camera/stream")  # it announces one that isn't there
+    if backend.name in {"octoprint", "moonraker"}:
+        # OctoPrint announces one that isn't there, Moonraker none
+        answer = backend.gateway.request("GET", "/camera/stream")
         assert answer.status_code in {404, 502, 503}
         problem(answer, answer.status_code, answer.json()["code"])
         return
@@ -154,6 +155,13 @@ def test_the_camera_moves(backend: Backend) -> None:
     snapshot = backend.gateway.request("GET", "/camera/snapshot")
     assert snapshot.headers["content-type"] == "image/jpeg"
     assert Image.open(io.BytesIO(snapshot.content)).size[0] > 0
+    known = backend.gateway.get("/camera")
+    assert (known["available"], known["error"], known["source"]) == (
+        True,
+        None,
+        "drawn" if backend.is_native else "mjpeg",
+    )
+    problem(backend.gateway.request("GET", "/camera/stream?fps=31"), 400, "INVALID_FPS")
 
 
 def test_what_isnt_there(backend: Backend) -> None:

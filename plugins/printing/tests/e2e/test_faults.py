@@ -89,7 +89,7 @@ def test_killed_in_mid_print_and_started_again_the_job_goes_on(
     octo: PrintingGateway, octoprint: OctoPrintServer
 ) -> None:
     name = "Zwei Teile.gcode"  # OctoPrint calls it otherwise
-    queue_id = start(octo, SHORT * 12, name)
+    queue_id = start(octo, SHORT * 25, name)
     wait_seen(octo, queue_id)
     octo.restart()
     assert octo.job(queue_id)["status"] == "printing"

@@ -1,4 +1,4 @@
-"""A file from the upload to the end of its print, on the simulated printer and on a real OctoPrint."""
+"""A file from the upload to the end of its print, on the simulated printer, a real OctoPrint and a real Moonraker."""
 
 from __future__ import annotations
 

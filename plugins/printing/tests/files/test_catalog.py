@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from fluxgate_printing.files.catalog import FileRepository
+from fluxgate_printing.files.catalog import FileChoice, FileRecord, FileRepository
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.records import NewJob
 from fluxgate_printing.queue.repository import JobRepository
+from fluxgate_printing.sight import EVERYTHING, Sight
 
 from fluxgate.db import Database
-from fluxgate.errors import ConflictError
+from fluxgate.errors import ConflictError, NotFoundError
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +144,68 @@ async def test_projects_by_either_id(database: Database) -> None:
     assert await projects.resolve(two) == two
     for nobody in (uuid4(), "", "nobody", "x\0y", "' OR 1=1 --", "ü" * 5000):
         assert await projects.resolve(nobody) is None
+
+
+async def test_files_are_chosen_alike_with_and_without_a_limit(files: FileRepository) -> None:
+    for number, name in enumerate(("b-Ärger.gcode", "a.gcode", "C.gcode", "ärger 2.gcode", "a_b.gcode")):
+        await files.add(name, f"{number}" * 64, 10 - number)
+    for sort in ("name", "-name", "date", "-date", "size", "-size"):
+        for search in ("", "ÄRGER", "_", "%", "gcode"):
+            whole, count = await files.choose(FileChoice(search=search, sort=sort))
+            assert count == len(whole)
+            assert all(search.casefold() in file.name.casefold() for file in whole)
+            for offset in range(6):
+                page, of = await files.choose(FileChoice(search=search, sort=sort, limit=2, offset=offset))
+                assert (list(page), of) == (list(whole[offset : offset + 2]), count)
+    assert [file.name[0] for file in (await files.choose(FileChoice(sort="name")))[0]] == ["a", "a", "b", "C", "ä"]
+
+
+async def test_a_file_goes_with_the_jobs_that_wait_for_it(files: FileRepository, jobs: JobRepository) -> None:
+    file = await files.add("a.gcode", ONE, 5)
+    other = await files.add("b.gcode", TWO, 5)
+    first, _ = await jobs.enqueue(NewJob(file_name="a.gcode", file_id=file.id, created_by="ann"))
+    second, _ = await jobs.enqueue(NewJob(file_name="a.gcode", file_id=file.id, created_by="bob"))
+    kept, _ = await jobs.enqueue(NewJob(file_name="b.gcode", file_id=other.id))
+    ann = Sight(me="ann", own_only=True, editing=True)
+
+    async def release(found: FileRecord, sight: Sight = EVERYTHING) -> None:
+        await jobs.cancel_all_of(found, sight)
+
+    with pytest.raises(ConflictError, match="1 of them you may not cancel"):
+        await files.remove("a.gcode", EVERYTHING, lambda found: release(found, ann))
+    assert [job.id for job in await jobs.queue()] == [first.id, second.id, kept.id], "all or none"
+    await jobs.claim(second.id, "mk4")
+    with pytest.raises(ConflictError, match="2 queued or printing"):
+        await files.remove("a.gcode", EVERYTHING, release)
+    assert (await jobs.get(first.id)).status == "queued"
+    await jobs.finish(second.id, "completed")
+    assert await files.remove("a.gcode", ann, release) is None, "it isn't Ann's"
+    assert (await jobs.get(first.id)).status == "queued"
+    removed = await files.remove("a.gcode", EVERYTHING, release)
+    assert removed is not None
+    assert removed.id == file.id
+    canceled = await jobs.get(first.id)
+    assert (canceled.status, canceled.canceled_at is not None) == ("canceled", True)
+    assert [job.id for job in await jobs.queue()] == [kept.id]
+    assert await files.remove("a.gcode", EVERYTHING, release) is None
+
+
+async def test_files_and_jobs_at_once_dont_wait_for_each_other_for_ever(
+    files: FileRepository, jobs: JobRepository
+) -> None:
+    async def delete() -> None:
+        async def release(found: FileRecord) -> None:
+            await jobs.cancel_all_of(found)
+
+        await files.remove("a.gcode", EVERYTHING, release)
+
+    async def queue(file_id: UUID) -> None:
+        with contextlib.suppress(NotFoundError):
+            await jobs.enqueue(NewJob(file_name="a.gcode", file_id=file_id))
+
+    for round_ in range(10):
+        file = await files.add("a.gcode", f"{round_}" * 64, 5)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(queue(file.id) for _ in range(4)), delete(), delete())
+        assert await jobs.queue() == []
+        assert await files.get_by_name("a.gcode") is None

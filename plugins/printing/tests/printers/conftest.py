@@ -1,4 +1,4 @@
-"""Fixtures for the printers' tests: the real OctoPrint, and the contract suite's rigs."""
+"""Fixtures for the printers' tests: the real OctoPrint and Moonraker, and the contract suite's rigs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,44 @@ from pathlib import Path
 
 import pytest
 from fluxgate_printing.printers.base import PrinterDriver
+from fluxgate_printing.printers.moonraker import MoonrakerDriver
 from fluxgate_printing.printers.octoprint import OctoPrintDriver
+from fluxgate_printing.printers.prusalink import PrusaLinkDriver
 from fluxgate_printing.printers.virtual import VirtualPrinter
-from fluxgate_printing.settings import OctoPrintSettings, VirtualPrinterSettings
+from fluxgate_printing.settings import (
+    MoonrakerSettings,
+    OctoPrintSettings,
+    PrusaLinkSettings,
+    VirtualPrinterSettings,
+)
 
 from plugins.printing.tests.printers.rig import Rig
+from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer, moonraker, moonraker_server
 from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer, octoprint, octoprint_server
+from tests.support.prusalink import PRUSALINK_MARKS, PrusaLinkServer, prusalink, prusalink_server
 
-__all__ = ["octoprint", "octoprint_server"]
+__all__ = ["moonraker", "moonraker_server", "octoprint", "octoprint_server", "prusalink", "prusalink_server"]
+
+RIGS = [
+    pytest.param("octoprint", marks=OCTOPRINT_MARKS),
+    pytest.param("moonraker", marks=MOONRAKER_MARKS),
+    pytest.param("prusalink", marks=PRUSALINK_MARKS),
+    "virtual",
+]
 
 
-@pytest.fixture(params=[pytest.param("octoprint", marks=OCTOPRINT_MARKS), "virtual"])
+@pytest.fixture(params=RIGS)
 async def rig(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str) -> AsyncIterator[Rig]:
     driver: PrinterDriver
     if request.param == "octoprint":
         server: OctoPrintServer = request.getfixturevalue("octoprint")
         driver = OctoPrintDriver(OctoPrintSettings(url=server.url, api_key=server.api_key))
+    elif request.param == "moonraker":
+        klipper: MoonrakerServer = request.getfixturevalue("moonraker")
+        driver = MoonrakerDriver(MoonrakerSettings(url=klipper.url, api_key=klipper.api_key))
+    elif request.param == "prusalink":
+        link: PrusaLinkServer = request.getfixturevalue("prusalink")
+        driver = PrusaLinkDriver(PrusaLinkSettings(url=link.url, api_key=link.api_key))
     else:
         driver = VirtualPrinter(VirtualPrinterSettings(speed_factor=10), tmp_path / "printer")
     yield Rig(driver, tmp_path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 from fluxgate_printing.models import PrinterState
-from fluxgate_printing.printers.base import PrinterDriver
+from fluxgate_printing.printers.base import PrinterDriver, PrinterError
 
 from tests.support.waiting import eventually
 
@@ -19,9 +21,18 @@ class Rig(msgspec.Struct, frozen=True):
     folder: Path
 
     def gcode(self, commands: int) -> Path:
-        """A file that takes 0.1 s a command."""
+        """A file that takes 0.1 s a command. It says how far it is as slicers' files do: PrusaLink knows by nothing
+        else.
+        """
         path = self.folder / f"{commands}.gcode"
-        path.write_bytes(b"; nothing but waiting\nG4 P100\n" + b"G4 P100\n" * (commands - 1))
+        lines = ["; nothing but waiting", "M73 P0 R9"]
+        told = 0
+        for done in range(1, commands + 1):
+            lines.append("G4 P100")
+            if (percent := max(done * 100 // commands, 1)) != told:
+                told = percent
+                lines.append(f"M73 P{percent} R9")
+        path.write_text("\n".join(lines) + "\n")
         return path
 
     @property
@@ -49,3 +60,49 @@ class Rig(msgspec.Struct, frozen=True):
 
     async def until_status(self, status: str) -> PrinterState:
         return await self.until(lambda state: state.status == status)
+
+
+class Watched:
+    """What a printer told by itself so far: `states`, and the `error` that ended it."""
+
+    def __init__(self) -> None:
+        self.states: list[PrinterState] = []
+        self.error: PrinterError | None = None
+
+    @property
+    def latest(self) -> PrinterState:
+        return self.states[-1]
+
+    async def until(self, condition: Callable[[PrinterState], bool], timeout: float = 15) -> PrinterState:
+        """The latest state, once it meets the condition."""
+        await eventually(lambda: self.states and condition(self.latest), timeout)
+        return self.latest
+
+    async def until_status(self, status: str) -> PrinterState:
+        return await self.until(lambda state: state.status == status)
+
+    async def until_error(self) -> PrinterError:
+        """Why it ended, once it has."""
+        await eventually(lambda: self.error, 30)
+        assert self.error is not None
+        return self.error
+
+
+@asynccontextmanager
+async def watching(driver: PrinterDriver) -> AsyncIterator[Watched]:
+    """Watch a printer meanwhile."""
+    watched = Watched()
+
+    async def watch() -> None:
+        try:
+            async for state in driver.watch():
+                watched.states.append(state)
+        except PrinterError as exc:
+            watched.error = exc
+
+    task = asyncio.create_task(watch())
+    try:
+        yield watched
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,16 +1,20 @@
-"""What every driver promises, on every driver: a real OctoPrint with its virtual printer, and our own simulated one."""
+"""What every driver promises, on every driver: a real OctoPrint with its virtual printer, a real Moonraker with a
+stand-in for Klipper, a real PrusaLink with a stand-in for its printer, and our own simulated one."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from fluxgate_printing.printers.base import PrinterBusyError, PrinterRejectedError
+from fluxgate_printing.printers.base import Capability, PrinterBusyError, PrinterRejectedError
 
-from plugins.printing.tests.printers.rig import Rig
+from plugins.printing.tests.printers.rig import Rig, watching
 
 pytestmark = pytest.mark.anyio
+
+ON = {"tool0": 200, "bed": 60}
 
 
 async def start(rig: Rig, path: Path, name: str = "part.gcode") -> str:
@@ -190,3 +194,102 @@ async def test_connecting_what_is_connected_disturbs_nothing(rig: Rig) -> None:
 async def test_closing_twice(rig: Rig) -> None:
     await rig.driver.aclose()
     await rig.driver.aclose()
+
+
+def can(rig: Rig, capability: Capability) -> bool:
+    return capability in rig.driver.capabilities
+
+
+async def test_watching_a_print(rig: Rig) -> None:
+    if not can(rig, "push"):
+        with pytest.raises(PrinterRejectedError):
+            rig.driver.watch()
+        return
+    async with watching(rig.driver) as watched:
+        first = await watched.until_status("idle")
+        assert (first.file, first.completion, first.print_time, first.error) == (None,) * 4
+        stored = await start(rig, rig.gcode(40))
+        last = await watched.until(lambda state: state.status == "idle" and state.completion == 100)
+        states = [state for state in watched.states if state.status == "printing" and state.completion is not None]
+        assert {state.file for state in states} == {stored}
+        progress = [state.completion or 0.0 for state in states]
+        assert len(progress) > 2
+        assert progress == sorted(progress)
+        now = await rig.driver.read_state()
+        assert (last.status, last.file, last.completion) == (now.status, now.file, now.completion)
+        assert abs(last.observed_at - time.time()) < 5
+
+
+async def test_watching_pause_resume_and_cancel(rig: Rig) -> None:
+    if not can(rig, "push"):
+        return
+    await printing(rig)
+    async with watching(rig.driver) as watched:
+        assert (await watched.until_status("printing")).completion
+        await rig.driver.pause()
+        await watched.until_status("paused")
+        await rig.driver.resume()
+        await watched.until_status("printing")
+        await rig.driver.cancel()
+        assert (await watched.until_status("idle")).completion is None
+
+
+async def test_nothing_changes_and_the_state_is_told_again(rig: Rig) -> None:
+    if not can(rig, "push"):
+        return
+    async with watching(rig.driver) as watched:
+        first = await watched.until_status("idle")
+        again = await watched.until(lambda state: state.observed_at > first.observed_at + 1, timeout=12)
+        assert again.status == "idle"
+
+
+async def test_heating(rig: Rig) -> None:
+    if not can(rig, "temperature"):
+        with pytest.raises(PrinterRejectedError):
+            await rig.driver.set_temperature("tool0", 200)
+        return
+    await rig.driver.set_temperature("tool0", 200)
+    await rig.driver.set_temperature("bed", 60)
+    await rig.until(lambda state: ON.items() <= {name: t.target for name, t in state.temperature.items()}.items(), 30)
+    await rig.driver.set_temperature("tool0", 0)
+    await rig.driver.set_temperature("bed", 0)
+    await rig.until(lambda state: not any(heater.target for heater in state.temperature.values()), 30)
+    with pytest.raises(PrinterRejectedError):
+        await rig.driver.set_temperature("tool7", 200)
+
+
+async def test_heating_while_it_prints(rig: Rig) -> None:
+    if not can(rig, "temperature"):
+        return
+    await printing(rig)
+    await rig.driver.set_temperature("bed", 60)
+    await rig.until(lambda state: "bed" in state.temperature and state.temperature["bed"].target == 60, 30)
+    assert (await rig.driver.read_state()).status == "printing"
+
+
+async def test_moving_and_gcode(rig: Rig) -> None:
+    if can(rig, "home"):
+        await rig.driver.home(["x", "y", "z"])
+    if can(rig, "jog"):
+        await rig.driver.jog({"x": 10.0, "z": 0.5}, 3000)
+        await rig.driver.jog({"x": -2.5})
+    if can(rig, "gcode"):
+        await rig.driver.send_gcode(["G90", "M140 S45"])
+        await rig.until(lambda state: "bed" in state.temperature and state.temperature["bed"].target == 45, 30)
+    assert (await rig.driver.read_state()).status == "idle"
+
+
+async def test_no_moving_while_it_prints(rig: Rig) -> None:
+    commands: dict[Capability, Callable[[], Awaitable[None]]] = {
+        "home": lambda: rig.driver.home(["x"]),
+        "jog": lambda: rig.driver.jog({"x": 1.0}),
+        "gcode": lambda: rig.driver.send_gcode(["G28"]),
+    }
+    await printing(rig)
+    for paused in (False, True):
+        if paused:
+            await rig.driver.pause()
+            await rig.until_status("paused")
+        for capability, command in commands.items():
+            with pytest.raises(PrinterBusyError if can(rig, capability) else PrinterRejectedError):
+                await command()

@@ -7,7 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
+from fluxgate_printing.printers.moonraker import MoonrakerDriver
 from fluxgate_printing.printers.octoprint import OctoPrintDriver
+from fluxgate_printing.printers.prusalink import PrusaLinkDriver
 from fluxgate_printing.printers.virtual import VirtualPrinter
 from fluxgate_printing.settings import PrintingSettings
 
@@ -20,6 +22,14 @@ def settings(**section: object) -> PrintingSettings:
 
 def octo(**more: object) -> dict[str, object]:
     return {"driver": "octoprint", "url": URL} | more
+
+
+def klipper(**more: object) -> dict[str, object]:
+    return {"driver": "moonraker", "url": "http://klipper.local:7125"} | more
+
+
+def prusa(**more: object) -> dict[str, object]:
+    return {"driver": "prusalink", "url": URL} | more
 
 
 @pytest.mark.parametrize(
@@ -56,6 +66,20 @@ def test_the_default_may_be_another() -> None:
         ({"printers": {"left": octo(api_key="kéy")}}, "printers.left.*api_key"),
         ({"printers": {"left": octo(api_key="a\nb")}}, "printers.left.*api_key"),
         ({"printers": {"left": octo(camera_url="rtsp://camera")}}, "printers.left.*camera_url"),
+        ({"printers": {"left": klipper(url=None)}}, "printers.left.*url"),
+        ({"printers": {"left": klipper(url="ws://klipper.local")}}, "printers.left.*http://"),
+        ({"printers": {"left": klipper(api_key="kéy")}}, "printers.left.*api_key"),
+        ({"printers": {"left": klipper(camera_url="rtsp://camera")}}, "printers.left.*camera_url"),
+        ({"printers": {"left": {"driver": "prusalink", "api_key": "k"}}}, "printers.left.*url"),
+        ({"printers": {"left": prusa(url="mk3s.local")}}, "printers.left.*http://"),
+        ({"printers": {"left": prusa(url=URL + "?a=b")}}, "printers.left.*query"),
+        ({"printers": {"left": prusa(api_key="kéy")}}, "printers.left.*api_key"),
+        ({"printers": {"left": prusa(username="maker")}}, "printers.left.*password belong together"),
+        ({"printers": {"left": prusa(password="secret")}}, "printers.left.*password belong together"),
+        ({"printers": {"left": prusa(api_key="k", username="u", password="p")}}, "printers.left.*configure one"),
+        ({"printers": {"left": prusa(api_key="k", camera_url="mk3s")}}, "printers.left.*camera_url"),
+        ({"printers": {"left": octo(camera_snapshot_url="rtsp://camera")}}, "printers.left.*camera_snapshot_url"),
+        ({"printers": {"left": octo(camera_url=URL, camera_snapshot_url=URL)}}, "printers.left.*configure one"),
         ({"printers": {"../left": octo()}}, "printers.../left.*name"),
         ({"printers": {"": octo()}}, "name"),
         ({"printers": {"x" * 101: octo()}}, "at most 100"),
@@ -71,7 +95,11 @@ def test_what_cant_be_right(section: dict[str, object], words: str) -> None:
 
 
 def test_drivers(tmp_path: Path) -> None:
-    printers = effective_printers(settings(printers={"left": octo(), "right": {"driver": "virtual"}}))
+    right = {"driver": "virtual"}
+    section = settings(printers={"left": octo(), "middle": klipper(), "link": prusa(api_key="k"), "right": right})
+    printers = effective_printers(section)
+    assert isinstance(make_driver("middle", printers["middle"], tmp_path), MoonrakerDriver)
     assert isinstance(make_driver("left", printers["left"], tmp_path), OctoPrintDriver)
+    assert isinstance(make_driver("link", printers["link"], tmp_path), PrusaLinkDriver)
     assert isinstance(make_driver("right", printers["right"], tmp_path), VirtualPrinter)
     assert list(tmp_path.iterdir()) == [], "nothing happens before a printer is used"

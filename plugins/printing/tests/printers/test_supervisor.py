@@ -247,3 +247,89 @@ async def test_a_server_that_is_killed_and_restarted(octoprint: OctoPrintServer,
     await supervisor.refresh()
     state = await supervisor.wait_for(lambda state: state.status == "idle", 10)
     assert age(state) < 5
+
+
+class Telling(Troubled):
+    """A printer that tells its state by itself; an exception ends the connection."""
+
+    capabilities = frozenset({"push"})
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.told: asyncio.Queue[PrinterState | Exception] = asyncio.Queue()
+        self.connections = 0
+        self.closed = 0
+
+    async def watch(self) -> AsyncIterator[PrinterState]:
+        self.connections += 1
+        try:
+            while True:
+                item = await self.told.get()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self.closed += 1
+
+    def tell(self, text: str, age: float = 0.0) -> None:
+        self.told.put_nowait(PrinterState(status="idle", text=text, observed_at=time.time() - age))
+
+
+@pytest.fixture
+def telling(tmp_path: Path) -> Telling:
+    return Telling(tmp_path / "printer")
+
+
+async def test_a_printer_that_tells_is_not_asked(telling: Telling, supervise: Supervise) -> None:
+    supervisor = supervise(telling)
+    for text in ("one", "two"):
+        telling.tell(text)
+        await eventually(lambda text=text: supervisor.state.text == text)  # type: ignore[misc]
+    assert (telling.reads, telling.connections) == ([], 1)
+    await supervisor.aclose()
+    assert telling.closed == 1
+
+
+async def test_what_is_told_late_is_no_news(telling: Telling, supervise: Supervise) -> None:
+    supervisor = supervise(telling)
+    telling.tell("now")
+    telling.tell("an hour ago", age=3600)
+    telling.tell("then")
+    await eventually(lambda: supervisor.state.text == "then")
+    with supervisor.subscribe() as states:
+        telling.tell("older", age=60)
+        telling.tell("newer")
+        await eventually(lambda: supervisor.state.text == "newer")
+        assert (await anext(states)).text in {"then", "newer"}
+
+
+@pytest.mark.parametrize("trouble", [PrinterOfflineError("the line is cut"), RuntimeError("a bug")])
+async def test_while_it_cannot_be_listened_to_it_is_asked(
+    telling: Telling, supervise: Supervise, trouble: Exception
+) -> None:
+    supervisor = supervise(telling)
+    telling.tell("told")
+    await eventually(lambda: supervisor.state.text == "told")
+    telling.told.put_nowait(trouble)
+    await eventually(lambda: len(telling.reads) > 1)
+    assert supervisor.state.status == "idle"
+    await eventually(lambda: telling.connections == 2)
+    asked = len(telling.reads)
+    telling.tell("told again")
+    await eventually(lambda: supervisor.state.text == "told again")
+    assert len(telling.reads) == asked
+
+
+async def test_one_that_falls_silent_is_asked_and_offline_if_it_does_not_answer(
+    telling: Telling, supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fluxgate_printing.printers.supervisor.SILENCE", 0.05)
+    supervisor = supervise(telling)
+    telling.tell("told")
+    await eventually(lambda: len(telling.reads) > 1)
+    assert supervisor.state.text == "Operational"
+    telling.trouble = PrinterOfflineError("no answer")
+    await eventually(lambda: supervisor.state.status == "offline")
+    telling.tell("back")
+    await eventually(lambda: (supervisor.state.status, supervisor.state.text) == ("idle", "back"))
+    assert telling.connections == 1

@@ -143,6 +143,20 @@ async def test_heat_that_it_doesnt_bear(tmp_path: Path, line: bytes) -> None:
     assert (await rig.driver.read_state()).status == "idle"
 
 
+async def test_commands_that_it_doesnt_bear(tmp_path: Path) -> None:
+    rig = printer(tmp_path)
+    for command in (
+        rig.driver.set_temperature("tool0", 301),
+        rig.driver.set_temperature("bed", 121),
+        rig.driver.set_temperature("bed", -1),
+        rig.driver.set_temperature("tool1", 20),
+        rig.driver.send_gcode(["M140 S60", "M104 S400"]),
+    ):
+        with pytest.raises(PrinterRejectedError):
+            await command
+        assert not any(heater.target for heater in (await rig.driver.read_state()).temperature.values())
+
+
 async def test_two_starts_at_once_start_one(tmp_path: Path) -> None:
     rig = printer(tmp_path)
     path = tmp_path / "file"

@@ -21,6 +21,7 @@ from fluxgate_printing.printers.base import (
     PrinterOutcomeUnknown,
 )
 from fluxgate_printing.printers.supervisor import Supervisor
+from fluxgate_printing.queue.floor import PrinterFloor
 from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.records import JobRecord, NewJob
 from fluxgate_printing.queue.repository import JobRepository
@@ -28,7 +29,9 @@ from fluxgate_printing.queue.repository import JobRepository
 from fluxgate.db import Database, Row
 from fluxgate.errors import ProblemError, UnavailableError
 
-StartMode = Literal["taken", "busy", "offline", "unknown-taken", "unknown-lost", "stall-taken", "stall-lost", "bug"]
+StartMode = Literal[
+    "taken", "busy", "offline", "unknown-taken", "unknown-lost", "stall-taken", "stall-lost", "bug", "ignored"
+]
 START_MODES: tuple[StartMode, ...] = (
     "taken",
     "busy",
@@ -186,8 +189,12 @@ class LaneRig:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.gated = False
+        self.confirm_timeouts: tuple[float, ...] = (0.05,)
+        self.freed: list[str | None] = []
         self.database = FlakyDatabase(f"sqlite:///{path}")
         self.jobs = JobRepository(self.database)
+        self.floor = PrinterFloor(self.database)
         self.printer = ScriptedPrinter(self)
         self.ended: list[UUID] = []
         self.added: list[JobRecord] = []
@@ -200,9 +207,12 @@ class LaneRig:
         self.lane = PrinterLane(
             supervisor,
             self.jobs,
+            self.floor,
             self._content,
             self._ended,
-            confirm_timeout=0.05,
+            gated=self.gated,
+            freed=lambda job, reason: self.freed.append(reason),
+            confirm_timeouts=self.confirm_timeouts,
             confirm_every=0.001,
             retry_write=0.002,
         )

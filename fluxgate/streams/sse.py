@@ -1,0 +1,117 @@
+"""A listener of live events as an HTTP answer: server-sent events (https://html.spec.whatwg.org/#server-sent-events).
+
+Raw ASGI, for a thousand clients are thousands of sends: an event's bytes are made once for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from fluxgate.errors import UnavailableError
+from fluxgate.streams.events import LONGEST, Event, EventHub, Listener, Sees, seconds_left
+from fluxgate.streams.unsent import limit_unsent
+from fluxgate.types import Receive, Scope, Send
+
+__all__ = ["last_event_id", "serve_events"]
+
+BEAT = 15.0
+"""Seconds of silence after which a comment says that the connection lives."""
+RETRY = 2000
+"""Milliseconds after which a browser that lost the connection comes back."""
+ENDING = 1.0
+"""Seconds that a client has to take what is on the way to it when the server ends."""
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+Opening = Callable[[list[Event]], bytes]
+"""JSON of the first event, `snapshot`: all that is so now. Who comes back gets what has changed, event by event."""
+
+
+async def serve_events(
+    hub: EventHub,
+    sees: Sees,
+    opening: Opening,
+    *,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    longest: float = LONGEST,
+) -> None:
+    """Answer GET or HEAD with the events until the client leaves, its credentials expire, or the server ends."""
+    if scope["method"] == "HEAD":
+        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return
+    with hub.listen(sees, last_event_id(scope)) as listener:
+        sender = asyncio.ensure_future(_send(hub, listener, opening, scope, send))
+        watcher = asyncio.ensure_future(_disconnected(receive))
+        on_ending = scope.get("fluxgate.on_ending")
+        if on_ending is not None:
+            on_ending(listener.close)
+        timeout = min(longest, seconds_left(scope))
+        try:
+            ended, _ = await asyncio.wait((sender, watcher), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if not ended:
+                listener.close()
+                await asyncio.wait((sender, watcher), timeout=ENDING, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sender.cancel()
+            watcher.cancel()
+            await asyncio.wait((sender, watcher))
+    if sender.cancelled():
+        if not watcher.cancelled():
+            watcher.result()
+        return
+    sender.result()
+
+
+def last_event_id(scope: Scope) -> str | None:
+    """What the client has had already."""
+    for name, value in scope["headers"]:
+        if name == b"last-event-id":
+            return str(value, "latin-1")
+    return None
+
+
+async def _send(hub: EventHub, listener: Listener, opening: Opening, scope: Scope, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+    limit_unsent(scope)
+    first = await anext(listener, None)
+    if first is not None:
+        body = _frames(hub, first) if listener.resumed else _frame(hub.id_now, b"snapshot", opening(first))
+        await send({"type": "http.response.body", "body": b"retry: %d\n\n" % RETRY + body, "more_body": True})
+    while True:
+        try:
+            async with asyncio.timeout(BEAT):
+                events = await anext(listener)
+        except TimeoutError:
+            await send({"type": "http.response.body", "body": b": \n\n", "more_body": True})
+            continue
+        except StopAsyncIteration:
+            break
+        await send({"type": "http.response.body", "body": _frames(hub, events), "more_body": True})
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ENDING):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+    raise UnavailableError("The gateway is shutting down.")
+
+
+def _frames(hub: EventHub, events: list[Event]) -> bytes:
+    return b"".join([_frame(hub.id_of(event), event.name.encode(), event.data) for event in events])
+
+
+def _frame(number: str, name: bytes, data: bytes) -> bytes:
+    # JSON has no line ends, so it is one line of data.
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (number.encode("ascii"), name, data)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,161 @@
+"""The printers by name: what they are, what they do, and what people say about them."""
+
+from __future__ import annotations
+
+from litestar import get, patch, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from fluxgate.plugin import AuditNotes, Principal
+from fluxgate_printing.access import COMMAND_ONE, VIEW, WATCH_ONE
+from fluxgate_printing.api.schemas import (
+    BedView,
+    Done,
+    MaterialView,
+    PrinterChange,
+    PrinterList,
+    PrinterView,
+)
+from fluxgate_printing.api.views import printer_view
+from fluxgate_printing.service import PrintingService
+
+
+@get("/printers", summary="All printers", policy=VIEW)
+async def show(service: NamedDependency[PrintingService], principal: NamedDependency[Principal]) -> PrinterList:
+    """Those that the caller may see."""
+    shown = service.callers.access.printers(principal)
+    names = [name for name in service.stations if shown is None or name in shown]
+    return PrinterList(printers=[await _view(service, principal, name) for name in names])
+
+
+@get("/printers/{printer:str}", summary="One printer", policy=WATCH_ONE)
+async def one(
+    printer: FromPath[str], service: NamedDependency[PrintingService], principal: NamedDependency[Principal]
+) -> PrinterView:
+    """What it is and what it does. 404 when there is no such printer."""
+    return await _view(service, principal, printer)
+
+
+async def _view(service: PrintingService, principal: Principal, name: str) -> PrinterView:
+    station = service.station(name)
+    job = station.lane.job
+    shown = job if await service.shows_file(principal, name) else None
+    record = await service.floor.get(name)
+    return printer_view(station, record, shown, is_default=name == service.default)
+
+
+@patch(
+    "/printers/{printer:str}",
+    summary="Whether a printer takes jobs by itself",
+    policy=COMMAND_ONE,
+    action="printing.printer.change",
+)
+async def change(
+    printer: FromPath[str],
+    data: JSONBody[PrinterChange],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
+) -> PrinterView:
+    """It outlasts restarts; null is as configured."""
+    audit.note(target=f"printer:{service.lane(printer).name}", auto_start=data.auto_start)
+    await service.set_auto_start(printer, data.auto_start)
+    return await _view(service, principal, printer)
+
+
+@put(
+    "/printers/{printer:str}/material",
+    summary="Say which spool is loaded",
+    policy=COMMAND_ONE,
+    action="printing.printer.material",
+)
+async def load(
+    printer: FromPath[str],
+    data: JSONBody[MaterialView],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
+) -> PrinterView:
+    """Jobs that need another material, or more of it, wait. What prints use up is taken off `grams`."""
+    audit.note(target=f"printer:{service.lane(printer).name}", material=data.type)
+    await service.load_material(printer, data.type, data.color, data.grams)
+    return await _view(service, principal, printer)
+
+
+@post(
+    "/printers/{printer:str}/bed-clear",
+    status_code=200,
+    summary="Say that the bed is clear",
+    policy=COMMAND_ONE,
+    action="printing.printer.bed_clear",
+)
+async def clear_bed(
+    printer: FromPath[str],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
+) -> BedView:
+    """After a print, a printer takes no other until somebody has looked and says so."""
+    audit.note(target=f"printer:{service.lane(printer).name}")
+    record = await service.clear_bed(printer, principal)
+    return printer_view(service.station(printer), record, None, is_default=False).bed
+
+
+@post(
+    "/printers/{printer:str}/job/cancel",
+    status_code=200,
+    summary="Cancel the print on a printer",
+    policy=COMMAND_ONE,
+    action="printing.job.cancel",
+)
+async def cancel(
+    printer: FromPath[str],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
+) -> Done:
+    """409 when nothing prints."""
+    lane = await service.command(principal, printer, stopping=True)
+    audit.note(target=f"printer:{lane.name}")
+    await lane.cancel()
+    return Done(message="The print is being canceled.")
+
+
+@post(
+    "/printers/{printer:str}/job/pause",
+    status_code=200,
+    summary="Pause the print on a printer",
+    policy=COMMAND_ONE,
+    action="printing.job.pause",
+)
+async def pause(
+    printer: FromPath[str],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
+) -> Done:
+    """409 when nothing prints."""
+    lane = await service.command(principal, printer, stopping=True)
+    audit.note(target=f"printer:{lane.name}")
+    await lane.pause()
+    return Done(message="The print is being paused.")
+
+
+@post(
+    "/printers/{printer:str}/job/resume",
+    status_code=200,
+    summary="Go on with the paused print on a printer",
+    policy=COMMAND_ONE,
+    action="printing.job.resume",
+)
+async def resume(
+    printer: FromPath[str],
+    service: NamedDependency[PrintingService],
+    audit: NamedDependency[AuditNotes],
+    principal: NamedDependency[Principal],
+) -> Done:
+    """409 when nothing is paused."""
+    lane = await service.command(principal, printer)
+    audit.note(target=f"printer:{lane.name}")
+    await lane.resume()
+    return Done(message="The print goes on.")

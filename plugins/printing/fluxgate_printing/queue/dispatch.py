@@ -1,0 +1,236 @@
+"""Gives waiting jobs to printers that take them by themselves, and says of every job why it isn't printing.
+
+One look at queue and printers answers both, so that they can't disagree. What is claimed is settled in the lane and
+the database; a dispatcher that is wrong about either is refused there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from fluxgate.errors import ProblemError
+from fluxgate_printing.printers.bounds import Bounds
+from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
+from fluxgate_printing.queue.lane import PrinterLane
+from fluxgate_printing.queue.matching import PrinterProfile, Reason, ReasonCode, least_used, unfit
+from fluxgate_printing.queue.records import JobRecord
+from fluxgate_printing.queue.refusals import bed_not_clear, check_ready, occupied
+from fluxgate_printing.queue.repository import JobRepository
+
+__all__ = ["Dispatcher", "Outlook", "Station", "takes_by_itself"]
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 5.0
+TRIES = 3
+"""So often a job may come back from a printer before it is put on hold."""
+FIRST_REST = 10.0
+"""Seconds before a job that came back is tried again; twice as long each time."""
+
+_STATE_CODES: Mapping[str, ReasonCode] = {"PRINTER_OFFLINE": "offline", "PRINTER_ERROR": "error"}
+# Which of several printers' reasons says best why a job waits: the one that is nearest to taking it.
+_NEAREST: Sequence[ReasonCode] = (
+    "on_hold",
+    "retrying",
+    "behind",
+    "by_hand",
+    "queue_paused",
+    "busy",
+    "bed_not_clear",
+    "outcome_unknown",
+    "error",
+    "offline",
+    "filament",
+    "material",
+    "nozzle",
+    "build_volume",
+    "group",
+    "model",
+    "not_allowed",
+    "other_printer",
+)
+
+
+class Station(msgspec.Struct, frozen=True):
+    """A printer with all that belongs to it. `driver`: what kind speaks to it; `auto_start`: as configured."""
+
+    lane: PrinterLane
+    profile: PrinterProfile
+    bounds: Bounds
+    driver: str
+    auto_start: bool
+
+
+def takes_by_itself(station: Station, record: PrinterRecord) -> bool:
+    """Whether a printer takes jobs by itself: as somebody said, or else as configured."""
+    return station.auto_start if record.auto_start is None else record.auto_start
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """Why the queued jobs wait, at one moment. `reasons`: by job and printer; None: it goes there next."""
+
+    queue: list[JobRecord]
+    floor: dict[str, PrinterRecord]
+    paused: bool
+    reasons: dict[UUID, dict[str, Reason | None]]
+
+    def summary(self, job_id: UUID) -> str | None:
+        """The one reason that says best why a job waits; None if it goes to a printer right now."""
+        reasons = self.reasons.get(job_id, {})
+        told = [reason for reason in reasons.values() if reason is not None]
+        if len(told) < len(reasons) or not told:
+            return None
+        return min(told, key=lambda reason: _NEAREST.index(reason.code)).message
+
+
+class Dispatcher:
+    """One per process, for its printers. `stations` may change while it runs."""
+
+    def __init__(self, stations: Mapping[str, Station], jobs: JobRepository, floor: PrinterFloor) -> None:
+        self.stations = stations
+        self._jobs = jobs
+        self._floor = floor
+        self._wake = asyncio.Event()
+        self._failures: dict[UUID, tuple[int, float]] = {}
+        self._holding: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Something changed: look now."""
+        self._wake.set()
+
+    def freed(self, job: JobRecord, put_back: str | None) -> None:
+        """A lane has its job no more; for `PrinterLane.freed`."""
+        if put_back is None:
+            self._failures.pop(job.id, None)
+        else:
+            tries = self._failures.get(job.id, (0, 0.0))[0] + 1
+            self._failures[job.id] = (tries, time.monotonic() + FIRST_REST * 2 ** (tries - 1))
+            if tries >= TRIES:
+                self._put_on_hold(job, put_back)
+        self.wake()
+
+    async def run(self) -> None:
+        """Look whenever something changes, and now and then."""
+        while True:
+            try:
+                await self.dispatch()
+            except ProblemError as error:
+                log.warning("the queue can't be looked at: %s", error)
+            except Exception:
+                log.exception("dispatching failed")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    async def dispatch(self) -> int:
+        """Give every printer that takes jobs by itself, and is free, the first that fits; how many were given."""
+        if not any(_is_free(station.lane) for station in self.stations.values()):
+            return 0
+        outlook = await self.look()
+        given = 0
+        for job in outlook.queue:
+            ready = [name for name, reason in outlook.reasons[job.id].items() if reason is None]
+            used = {name: record.used_seconds for name, record in outlook.floor.items()}
+            for name in least_used(ready, used):
+                if await self._give(job, name):
+                    given += 1
+                    break
+        return given
+
+    async def look(self) -> Outlook:
+        """Queue and printers now. UnavailableError when the database doesn't answer."""
+        queue, floor, paused = await self._jobs.queue(), await self._floor.all(), await self._jobs.is_paused()
+        states = {
+            name: self._state_of(station, floor.get(name) or PrinterRecord(name=name))
+            for name, station in self.stations.items()
+        }
+        promised: set[str] = set()
+        reasons: dict[UUID, dict[str, Reason | None]] = {}
+        now = time.monotonic()
+        for job in queue:
+            of_job = reasons[job.id] = {
+                name: self._reason(job, name, floor, states, paused=paused, promised=promised, now=now)
+                for name in self.stations
+            }
+            used = {name: record.used_seconds for name, record in floor.items()}
+            if ready := least_used((name for name, reason in of_job.items() if reason is None), used):
+                promised.add(ready[0])
+                for name in ready[1:]:
+                    of_job[name] = Reason("behind", f"It goes to {ready[0]}.")
+        self._forget_others(reasons)
+        return Outlook(queue, floor, paused, reasons)
+
+    def _reason(
+        self,
+        job: JobRecord,
+        name: str,
+        floor: Mapping[str, PrinterRecord],
+        states: Mapping[str, Reason | None],
+        *,
+        paused: bool,
+        promised: set[str],
+        now: float,
+    ) -> Reason | None:
+        station, record = self.stations[name], floor.get(name) or PrinterRecord(name=name)
+        if job.on_hold:
+            return Reason("on_hold", f"It is on hold: {job.hold_reason}" if job.hold_reason else "It is on hold.")
+        obstacle = unfit(job, station.profile, record.loaded) or states[name]
+        if obstacle is not None:
+            return obstacle
+        if now < self._failures.get(job.id, (0, 0.0))[1]:
+            return Reason("retrying", f"It is tried again in a moment. {job.state_detail or ''}".strip())
+        if not takes_by_itself(station, record):
+            return Reason("by_hand", "It waits to be started.")
+        if paused:
+            return Reason("queue_paused", "The queue is paused.")
+        return Reason("behind", f"Another job goes to {name} first.") if name in promised else None
+
+    def _state_of(self, station: Station, record: PrinterRecord) -> Reason | None:
+        lane = station.lane
+        if lane.job is not None:
+            code: ReasonCode = "outcome_unknown" if lane.is_held else "busy"
+            return Reason(code, occupied(lane.name, unknown=lane.is_held).message)
+        try:
+            check_ready(lane.name, lane.supervisor.state)
+        except ProblemError as problem:
+            return Reason(_STATE_CODES.get(problem.problem_code, "busy"), problem.message)
+        if lane.gated and record.bed is not None:
+            return Reason("bed_not_clear", bed_not_clear(lane.name, record).message)
+        return None
+
+    async def _give(self, job: JobRecord, name: str) -> bool:
+        try:
+            await self.stations[name].lane.print(job)
+        except ProblemError as problem:
+            log.info("printer %s doesn't take job %s: %s", name, job.id, problem.message)
+            return False
+        log.info("printer %s takes job %s", name, job.id)
+        return True
+
+    def _put_on_hold(self, job: JobRecord, reason: str) -> None:
+        async def hold() -> None:
+            with contextlib.suppress(ProblemError):
+                await self._jobs.hold(job.id, f"It came back {TRIES} times. {reason}")
+
+        self._failures.pop(job.id, None)
+        task = asyncio.create_task(hold(), name=f"hold job {job.id}")
+        self._holding.add(task)
+        task.add_done_callback(self._holding.discard)
+
+    def _forget_others(self, queued: Mapping[UUID, object]) -> None:
+        now = time.monotonic()
+        for job_id in [job_id for job_id, (_, until) in self._failures.items() if job_id not in queued]:
+            if self._failures[job_id][1] < now - 3600:
+                del self._failures[job_id]
+
+
+def _is_free(lane: PrinterLane) -> bool:
+    return lane.job is None and lane.supervisor.state.status == "idle"
