@@ -300,6 +300,7 @@ class PrintingService:
     ) -> tuple[Forecast, str | None]:
         """What so many copies of a file will take on a printer, and of which material: `material`, or else what the
         file says."""
+        file = await self.shelf.analysed(file)
         kind = material or material_of(file.analysis)
         taken = forecast(
             size=file.size,

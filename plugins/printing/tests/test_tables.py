@@ -108,6 +108,22 @@ async def test_postgres_has_the_specified_types(migrated_postgres_url: str) -> N
     assert {types[name] for name in types if name.endswith(("_at", "_timestamp"))} == {"timestamp with time zone"}
 
 
+async def test_a_part_of_a_name_has_an_index_where_there_are_trigrams(fresh_postgres_url: str) -> None:
+    database = Database.from_url(fresh_postgres_url)
+    found = "SELECT 1 AS one FROM pg_indexes WHERE indexname = 'idx_print_jobs_history_name'"
+    await migrate(database, [GATEWAY, PRINTING])
+    assert len(await database.fetch(found)) == 1
+    await migrate(database, [GATEWAY, PRINTING], "backwards")
+    assert await database.fetch("SELECT 1 AS one FROM pg_extension WHERE extname = 'pg_trgm'") == []
+    await database.fetch("CREATE SCHEMA elsewhere")
+    await database.fetch("CREATE EXTENSION pg_trgm SCHEMA elsewhere")
+    await migrate(database, [GATEWAY, PRINTING])
+    assert await database.fetch(found) == [], "it can't be used from there"
+    await migrate(database, [GATEWAY, PRINTING], "backwards")
+    left = await database.fetch("SELECT 1 AS one FROM pg_extension WHERE extname = 'pg_trgm'")
+    assert len(left) == 1, "it was there before us"
+
+
 @pytest.mark.parametrize(
     "change",
     [

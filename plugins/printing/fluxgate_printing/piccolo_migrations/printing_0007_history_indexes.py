@@ -47,12 +47,16 @@ CREATE_TRIGRAMS = f"""
             BEGIN
                 CREATE EXTENSION pg_trgm;
                 COMMENT ON EXTENSION pg_trgm IS '{OURS}';
-            EXCEPTION WHEN insufficient_privilege THEN
+            EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported OR unique_violation THEN
                 NULL;
             END;
         END IF;
         IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm') THEN
-            EXECUTE 'CREATE INDEX {TRIGRAMS} ON print_jobs USING gin (lower(file_name) gin_trgm_ops)';
+            BEGIN
+                EXECUTE 'CREATE INDEX {TRIGRAMS} ON print_jobs USING gin (lower(file_name) gin_trgm_ops)';
+            EXCEPTION WHEN undefined_object THEN
+                NULL;  -- it is in a schema that isn't searched
+            END;
         END IF;
     END
     $$

@@ -89,7 +89,7 @@ class JobHistory:
         take."""
         rows = await self._database.fetch(
             "SELECT j.actual_time, f.analysis FROM print_jobs j JOIN files f ON f.id = j.file_id"
-            " WHERE j.printer_name = {} AND j.status = 'completed' AND j.actual_time > 0 AND j.copies = 1"
+            " WHERE j.printer_name = {} AND j.status = 'completed' AND j.actual_time > 0"
             " ORDER BY j.completed_at DESC LIMIT {}",
             printer,
             RECENT,

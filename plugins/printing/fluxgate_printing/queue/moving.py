@@ -190,7 +190,7 @@ class JobMover(JobReader):
         planned = planned_grams(analysis, density=self._density, material=job.material_type)
         if planned is None:
             return changes
-        used = used_grams(planned * job.copies, changes["status"], changes.get("progress", job.progress))
+        used = used_grams(planned, changes["status"], changes.get("progress", job.progress))
         return {**changes, "material_used": used}
 
     async def _annotate(self, job_id: UUID, changes: Changes) -> JobRecord:

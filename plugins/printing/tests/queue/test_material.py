@@ -54,9 +54,17 @@ async def test_an_unknown_outcome_that_is_withdrawn(database: Database, jobs: Jo
     assert (await jobs.withdraw(job.id)).material_used == 6.0
 
 
-async def test_copies_and_density_count(database: Database, jobs: JobRepository) -> None:
-    job = await printing(database, jobs, {"filament_volume": 3.0}, material_type="unobtainium", copies=2)
-    assert (await jobs.finish(job.id, "completed")).material_used == 12.0
+async def test_density_counts(database: Database, jobs: JobRepository) -> None:
+    job = await printing(database, jobs, {"filament_volume": 3.0}, material_type="unobtainium")
+    assert (await jobs.finish(job.id, "completed")).material_used == 6.0
+
+
+async def test_every_copy_is_a_job_of_its_own(database: Database, jobs: JobRepository) -> None:
+    first = await printing(database, jobs, TWELVE_GRAMS, copies=3)
+    assert (await jobs.finish(first.id, "completed")).material_used == 12.0
+    second = (await jobs.copies_of(first))[1]
+    assert await jobs.claim(second.id, "mk4") is not None
+    assert (await jobs.finish(second.id, "completed")).material_used == 12.0
 
 
 async def test_what_somebody_said_stays(database: Database, jobs: JobRepository) -> None:
