@@ -109,6 +109,8 @@ async def jog(
     """By so many mm. 409 while it prints."""
     lane = await service.command(principal, printer)
     audit.note(target=f"printer:{lane.name}")
+    if not data.moves:
+        return Done(message="There is nothing to move.")
     await lane.jog(data.moves, data.speed)
     return Done(message=f"{lane.name} moves.")
 

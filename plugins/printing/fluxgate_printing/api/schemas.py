@@ -428,10 +428,6 @@ class Jog(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     z: Millimetres = 0.0
     speed: Annotated[float, msgspec.Meta(gt=0, le=30_000)] | None = None
 
-    def __post_init__(self) -> None:
-        if not self.moves:
-            raise ValueError("a jog is along x, y or z")
-
     @property
     def moves(self) -> dict[Axis, float]:
         """What isn't 0."""
