@@ -69,8 +69,9 @@ class WebSocket(SwitchedProtocol):
     async def send_text(self, message: bytes) -> None:
         """Send a message of text, in UTF-8, once the connection takes more: whoever waits for that holds back old
         news."""
+        await asyncio.sleep(0)  # an app that only sends leaves others their turn, and hears that its client has left
         await self._writable.wait()
-        if self._frames.state is not State.OPEN or self._lost.is_set():
+        if self._frames.state is not State.OPEN or self._transport is None or self._transport.is_closing():
             raise ClosedError
         self._frames.send_text(message)
         self._flush()

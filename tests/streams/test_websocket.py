@@ -142,7 +142,7 @@ async def test_foreign_pages_may_not_connect(gateway: ServingGateway) -> None:
 async def test_a_silent_client_that_is_gone_is_noticed(
     gateway: ServingGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fluxgate.streams.websocket.BEAT", 0.1)
+    monkeypatch.setattr("fluxgate.streams.websocket.BEAT", 1.0)
     async with connected(gateway, "alive", ping_interval=None) as alive:
         with RawClient(port_of(gateway)) as client:  # takes pings and says nothing
             client.send(handshake("/api/t/echo/silent", {"Host": "localhost"}))
