@@ -25,7 +25,7 @@ WRITE_EEPROM = re.compile(r"D3 Ax([0-9A-Fa-f]+) X([0-9A-Fa-f ]+)")
 NUMBERED = re.compile(r"N\d+ (.*?) ?\*\d+")
 REPORT_EVERY = 1.0
 LATENCY = 0.003  # seconds that the line and the firmware take for a command
-PLANNED = 0.6
+PLANNED = 0.25
 """Seconds that moves take which `M400` waits for. PrusaLink's sender dies of an answer that comes before it has noted
 which file it is printing, and so can't be tested with a printer that is faster than any."""
 
