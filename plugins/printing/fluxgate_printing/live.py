@@ -7,6 +7,7 @@ a person or FluxPrint did to one is told too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
@@ -85,9 +86,12 @@ class Live:
         self._told: dict[UUID, datetime] = {}
         self._since = datetime.now(UTC) - OVERLAP
         self._wake = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._is_behind = False
 
     def look(self) -> None:
         """Something was done to a job or said of a printer: look now."""
+        self._is_behind = True
         self._wake.set()
 
     def printer_changed(self, name: str) -> None:
@@ -105,7 +109,8 @@ class Live:
         """Look at jobs and printers, whenever something was done to one and every second."""
         while True:
             try:
-                await self._look()
+                async with self._looking:
+                    await self._look()
             except ProblemError as error:
                 log.warning("what is told live can't be read: %s", error)
             except Exception:
@@ -117,7 +122,15 @@ class Live:
             except TimeoutError:
                 pass
 
+    async def _catch_up(self) -> None:
+        """Whoever listens from now on is told of what was done just now, too."""
+        with contextlib.suppress(ProblemError):
+            async with self._looking:
+                if self._is_behind:
+                    await self._look()
+
     async def _look(self) -> None:
+        self._is_behind = False
         before, self._records = self._records, await self._floor.all()
         for name in self._stations.keys() | before.keys():
             if self._records.get(name) != before.get(name):
@@ -153,6 +166,7 @@ class Live:
 
     async def sees(self, callers: Callers, principal: Principal, wanted: Wanted) -> Sees:
         """What of it a caller is told who wants that."""
+        await self._catch_up()
         sight = callers.sees(principal)
         projects = await callers.projects_of(principal) if sight.own_only else frozenset()
         printers = callers.access.printers(principal)
