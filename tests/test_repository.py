@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -11,6 +12,15 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 REGISTRY = re.compile(r"https?://[\w.-]*(?:pypi|pythonhosted|npmjs|yarnpkg|debian\.org|ubuntu\.com)", re.IGNORECASE)
 INDEX_OPTION = re.compile(r"^\s*--(?:extra-)?index-url|^\s*--find-links|^\s*-[if] ", re.MULTILINE)
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:work|root|home/\w+)/")
+GROUPED = """
+import os, pathlib, pytest
+
+@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("rig", [pytest.param("one", marks=pytest.mark.xdist_group("one"))])
+def test_it(rig, number):
+    with pathlib.Path("workers").open("a") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"] + " ")
+"""
 LOCKS_WITH_HOSTS = {"uv.lock", "pylock.toml", "poetry.lock"}
 
 
@@ -58,3 +68,11 @@ def test_npm_locks_name_no_host() -> None:
 def test_both_commands_are_executable() -> None:
     for name in (".ci/run", "tests/install-services"):
         assert (CHECKOUT / name).stat().st_mode & 0o111, name
+
+
+def test_tests_of_one_group_run_in_one_worker(tmp_path: Path) -> None:
+    """Or each worker starts its own OctoPrint, Moonraker, PrusaLink, and those get into each other's way."""
+    (tmp_path / "test_group.py").write_text(GROUPED)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadgroup"]
+    subprocess.run([*command, "--rootdir", tmp_path, tmp_path], cwd=tmp_path, check=True, capture_output=True)
+    assert len(set((tmp_path / "workers").read_text().split())) == 1

@@ -21,15 +21,14 @@ from fluxgate_printing.settings import (
 from plugins.printing.tests.printers.rig import Rig
 from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer, moonraker, moonraker_server
 from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer, octoprint, octoprint_server
-from tests.support.prusalink import PrusaLinkServer, prusalink, prusalink_server
+from tests.support.prusalink import PRUSALINK_MARKS, PrusaLinkServer, prusalink, prusalink_server
 
 __all__ = ["moonraker", "moonraker_server", "octoprint", "octoprint_server", "prusalink", "prusalink_server"]
 
-# Two PrusaLinks that start at once get into each other's way: until that is mended its tests are run by name.
-collect_ignore = ["test_prusalink.py"]
 RIGS = [
     pytest.param("octoprint", marks=OCTOPRINT_MARKS),
     pytest.param("moonraker", marks=MOONRAKER_MARKS),
+    pytest.param("prusalink", marks=PRUSALINK_MARKS),
     "virtual",
 ]
 
