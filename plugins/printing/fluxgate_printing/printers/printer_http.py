@@ -56,18 +56,25 @@ class Answer(msgspec.Struct, frozen=True):
 class PrinterHttp:
     """Requests to the server at `url`.
 
-    `headers`: what each carries besides; `timeout`: seconds for a whole request, of silence for an upload. A given
-    `client` isn't closed.
+    `headers`: what each carries besides; `timeout`: seconds for a whole request, of silence for an upload; `auth`: what
+    answers a challenge. A given `client` isn't closed.
     """
 
     server: ClassVar[str]
     """What it is called in errors."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], timeout: float, client: httpx.AsyncClient | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        client: httpx.AsyncClient | None = None,
+        *,
+        auth: httpx.Auth | None = None,
     ) -> None:
         self.url = url
         self.timeout = timeout
+        self.auth = auth
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         self._owns_client = client is None
         self._client = client or httpx.AsyncClient(
@@ -88,10 +95,13 @@ class PrinterHttp:
             return PrinterOutcomeUnknown(f"{self.server} failed on the command ({answer.status}).")
         return PrinterOfflineError(f"{self.server} failed ({answer.status}).")
 
-    async def call(self, method: str, path: str, body: object = None, *, once: bool = False) -> Answer:
+    async def call(
+        self, method: str, path: str, body: object = None, *, once: bool = False, patience: float = 1.0
+    ) -> Answer:
         """One request; `body` is sent as JSON.
 
         `once`: it must not be carried out twice, so when it left and no answer came it is `PrinterOutcomeUnknown`.
+        `patience`: so many times as long as others it may take to be answered.
         """
         headers = dict(self._headers)
         content = None
@@ -100,10 +110,11 @@ class PrinterHttp:
             content = msgspec.json.encode(body)
         # both waits that come before anything is sent end before the deadline does: when it strikes, the request has
         # left
-        timeout = httpx.Timeout(self.timeout, connect=self.timeout * 0.4, pool=self.timeout * 0.4)
+        seconds = self.timeout * patience
+        timeout = httpx.Timeout(seconds, connect=self.timeout * 0.4, pool=self.timeout * 0.4)
         request = self._client.build_request(method, self.url + path, headers=headers, content=content, timeout=timeout)
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(seconds):
                 return await self._send(request, once=once)
         except TimeoutError as exc:
             raise self._late(once=once) from exc
@@ -117,20 +128,23 @@ class PrinterHttp:
             "Content-Type: application/octet-stream\r\n\r\n"
         ).encode()
         tail = f"\r\n--{boundary}--\r\n".encode("ascii")
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        return await self.send_file("POST", path, file, headers, head=head, tail=tail)
+
+    async def send_file(
+        self, method: str, path: str, file: Path, headers: Mapping[str, str], *, head: bytes = b"", tail: bytes = b""
+    ) -> Answer:
+        """One request with the file as its body, between `head` and `tail`, a chunk in memory at a time."""
         try:
             opened = await asyncio.to_thread(file.open, "rb")
         except OSError as exc:
             raise PrinterRejectedError("The file to print can't be read.") from exc
         with opened:
-            size = os.fstat(opened.fileno()).st_size
+            size = len(head) + os.fstat(opened.fileno()).st_size + len(tail)
             request = self._client.build_request(
-                "POST",
+                method,
                 self.url + path,
-                headers=self._headers
-                | {
-                    "Content-Type": f"multipart/form-data; boundary={boundary}",
-                    "Content-Length": str(len(head) + size + len(tail)),
-                },
+                headers={**self._headers, **headers, "Content-Length": str(size)},
                 content=_parts(head, opened, tail),
                 timeout=httpx.Timeout(self.timeout, read=max(self.timeout, UPLOAD_SILENCE)),
             )
@@ -141,7 +155,7 @@ class PrinterHttp:
 
     async def _send(self, request: httpx.Request, *, once: bool) -> Answer:
         try:
-            response = await self._client.send(request, stream=True, follow_redirects=False)
+            response = await self._client.send(request, auth=self.auth, stream=True, follow_redirects=False)
             try:
                 body = await self._read(response)
             finally:
@@ -201,7 +215,9 @@ def check_server(server: str, url: str | None, api_key: str | None) -> str:
 
 
 async def _parts(head: bytes, file: BinaryIO, tail: bytes) -> AsyncIterator[bytes]:
-    yield head
+    if head:
+        yield head
     while chunk := await asyncio.to_thread(file.read, CHUNK):
         yield chunk
-    yield tail
+    if tail:
+        yield tail

@@ -21,8 +21,8 @@ from fluxgate_printing.printers.base import (
     PrinterRejectedError,
     check_name,
 )
-from fluxgate_printing.printers.printer_http import check_url
-from fluxgate_printing.printers.prusalink_api import Answer, PrusaLinkApi, PrusaLinkFailedError, file_path
+from fluxgate_printing.printers.printer_http import Answer, check_server
+from fluxgate_printing.printers.prusalink_api import PrusaLinkApi, PrusaLinkFailedError, file_path, reason
 from fluxgate_printing.printers.prusalink_state import JobBody, Print, StatusBody, agree, follow, state_of
 from fluxgate_printing.settings import PrusaLinkSettings
 
@@ -40,17 +40,12 @@ START_PATIENCE = 6.0
 
 def check_settings(settings: PrusaLinkSettings) -> str:
     """The server's base URL; ValueError if the settings can't be those of a printer."""
-    if not settings.url:
-        raise ValueError("a PrusaLink printer needs its url")
-    if httpx.URL(url := check_url(settings.url, "url")).query:
-        raise ValueError("url is the server's base, it has no query")
+    url = check_server("a PrusaLink", settings.url, settings.api_key)
     if settings.api_key and (settings.username or settings.password):
         raise ValueError("api_key and username with password are two ways to log in: configure one")
     if bool(settings.username) != bool(settings.password):
         raise ValueError("username and password belong together")
-    if settings.api_key and not (settings.api_key.isascii() and settings.api_key.isprintable()):
-        raise ValueError("api_key has characters that no PrusaLink key has")
-    return url.rstrip("/")
+    return url
 
 
 class PrusaLinkDriver(PrinterDriver):
@@ -109,7 +104,7 @@ class PrusaLinkDriver(PrinterDriver):
             raise PrinterBusyError("A file of that name is being printed.")
         answer = await self._api.upload(stored, path)
         if answer.status == 409:
-            raise PrinterBusyError(f"PrusaLink doesn't take the file now: {answer.reason}")
+            raise PrinterBusyError(f"PrusaLink doesn't take the file now: {reason(answer)}")
         _expect(answer)
         await self._until_listed(stored, listed=True)
         return stored
@@ -205,7 +200,7 @@ def printable_name(name: str) -> str:
 
 def _expect(answer: Answer) -> Answer:
     if not answer.ok:
-        raise PrinterRejectedError(f"PrusaLink refused: {answer.reason}")
+        raise PrinterRejectedError(f"PrusaLink refused: {reason(answer)}")
     return answer
 
 
