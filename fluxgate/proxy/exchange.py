@@ -15,6 +15,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from fluxgate.ending import end_stream
 from fluxgate.errors import BadRequestError, ProblemError
 from fluxgate.proxy.failures import ClosedError, ConnectError, ConnectTimeout, UpstreamError
 from fluxgate.proxy.http1 import ResponseHead, UpstreamConnection
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fluxgate.proxy")
 
 
-ENDING = 1.0
-"""Seconds that a live stream's client has to take the rest of it when the server ends."""
 _LIVE = frozenset({b"text/event-stream", b"multipart/x-mixed-replace"})
 
 
@@ -284,7 +283,8 @@ class ProxyExchange:
             except asyncio.CancelledError:
                 if not self._may_end_here():
                     raise
-                await self._end_stream()
+                if not await end_stream(self.client_send):
+                    raise ResponseBroken from None
                 return
         if recording is not None:
             # The end is held back until the capture has it. Shielded: the upstream has accepted, so neither a client
@@ -311,14 +311,6 @@ class ProxyExchange:
         """Whether the cancellation is that of `_server_ends`, and of nobody else."""
         return self.server_ends and not self.client_gone and self.task is not None and self.task.uncancel() == 0
 
-    async def _end_stream(self) -> None:
-        """The last chunk, for a client that takes it; one that stalls is left broken off."""
-        try:
-            async with asyncio.timeout(ENDING):
-                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            raise ResponseBroken from None
-
     async def _send(self, message: Message) -> None:
         self.started = True
         await self.client_send(message)
@@ -326,8 +318,10 @@ class ProxyExchange:
 
 def _is_endless(headers: RawHeaders) -> bool:
     """Whether an answer is a live stream: pictures or events."""
-    types = {value.partition(b";")[0].strip().lower() for name, value in headers if name.lower() == b"content-type"}
-    return not _LIVE.isdisjoint(types)
+    for name, value in headers:
+        if name.lower() == b"content-type":
+            return value.partition(b";")[0].strip().lower() in _LIVE
+    return False
 
 
 async def _end(pump: asyncio.Task[None]) -> None:

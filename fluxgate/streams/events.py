@@ -58,6 +58,10 @@ class EventHub:
         self._number = 0
         self._latest: dict[str, Event] = {}
         self._gone: dict[str, float] = {}
+        self._rescoped: dict[str, int] = {}
+        """By key: the last event with another scope than the one before it."""
+        self._forgotten = 0
+        """The last event of a key that isn't remembered any more."""
         self._listeners: set[Listener] = set()
         self.dropped = 0
         """States that listeners missed, summed over listeners."""
@@ -76,6 +80,8 @@ class EventHub:
             return
         self._number += 1
         event = self._latest[key] = Event(self._number, key, name, data, scope, parting, gone)
+        if before is not None and before.scope != scope:
+            self._rescoped[key] = event.number
         if gone:
             self._forget_gone()
             self._gone[key] = time.monotonic()
@@ -89,6 +95,8 @@ class EventHub:
         """Everything that is so now and that `sees` lets pass, then what changes. `last`: the last id that the listener
         has; it is told only what came after, if that can be said. To be used with `with`."""
         after = self._after(last)
+        if any(number > after and not sees(self._latest[key]) for key, number in self._rescoped.items()):
+            after = 0  # it may know what it may no longer see, and would keep it
         told = [
             event
             for event in self._latest.values()
@@ -125,13 +133,14 @@ class EventHub:
         epoch, _, number = (last or "").partition("-")
         if epoch != self.epoch or not number.isascii() or not number.isdigit() or len(number) > 18:
             return 0
-        return int(number) if int(number) <= self._number else 0
+        return int(number) if self._forgotten <= int(number) <= self._number else 0
 
     def _forget_gone(self) -> None:
         horizon = time.monotonic() - REMEMBERED
         for key in [key for key, since in self._gone.items() if since < horizon]:
             del self._gone[key]
-            del self._latest[key]
+            self._rescoped.pop(key, None)
+            self._forgotten = max(self._forgotten, self._latest.pop(key).number)
 
 
 class Listener:

@@ -11,14 +11,12 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 from urllib.parse import parse_qs
 
+from fluxgate.ending import client_left, end_stream
 from fluxgate.errors import BadGatewayError, BadRequestError, ProblemError, UnavailableError, UpstreamTimeoutError
 from fluxgate.streams.broadcast import BOUNDARY, DELIMITER, LatestFrameBroadcast, Viewer, part_of
 from fluxgate.streams.source import Frame, SourceError, SourceFormatError, SourceTimeoutError
 from fluxgate.streams.unsent import limit_unsent, transport_of
 from fluxgate.types import Receive, Scope, Send
-
-ENDING = 1.0
-"""Seconds that a viewer has to take what is on the way to it when the server ends."""
 
 LEAST_FPS, MOST_FPS = 1.0, 30.0
 
@@ -72,7 +70,7 @@ async def serve_mjpeg(
     # Two tasks, because a viewer can leave while nothing is being sent, and stall while nothing is received.
     begun, server_ends = asyncio.Event(), asyncio.Event()
     sender = asyncio.ensure_future(stream.run(problem, begun))
-    watcher = asyncio.ensure_future(_disconnected(receive))
+    watcher = asyncio.ensure_future(client_left(receive))
     on_ending = scope.get("fluxgate.on_ending")
     if on_ending is not None:
 
@@ -90,19 +88,11 @@ async def serve_mjpeg(
     if server_ends.is_set() and sender.cancelled():
         if not begun.is_set():
             raise UnavailableError(_SHUTTING_DOWN, retry_after=1)
-        await _end(send)
+        if not await end_stream(send):
+            raise UnavailableError(_SHUTTING_DOWN)
         return
     for task in ended:
         task.result()
-
-
-async def _end(send: Send) -> None:
-    """The last chunk, for a viewer that takes it; one that stalls is left broken off."""
-    try:
-        async with asyncio.timeout(ENDING):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-    except TimeoutError:
-        raise UnavailableError(_SHUTTING_DOWN) from None
 
 
 class _Stream:
@@ -223,11 +213,6 @@ async def serve_snapshot(
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _direct_writer(scope: Scope) -> Callable[[bytes], bool] | None:

@@ -6,9 +6,9 @@ Raw ASGI, for a thousand clients are thousands of sends: an event's bytes are ma
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
+from fluxgate.ending import ENDING, client_left, end_stream
 from fluxgate.errors import UnavailableError
 from fluxgate.streams.events import LONGEST, Event, EventHub, Listener, Sees, seconds_left
 from fluxgate.streams.unsent import limit_unsent
@@ -20,8 +20,6 @@ BEAT = 15.0
 """Seconds of silence after which a comment says that the connection lives."""
 RETRY = 2000
 """Milliseconds after which a browser that lost the connection comes back."""
-ENDING = 1.0
-"""Seconds that a client has to take what is on the way to it when the server ends."""
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -50,7 +48,7 @@ async def serve_events(
         return
     with hub.listen(sees, last_event_id(scope)) as listener:
         sender = asyncio.ensure_future(_send(hub, listener, opening, scope, send))
-        watcher = asyncio.ensure_future(_disconnected(receive))
+        watcher = asyncio.ensure_future(client_left(receive))
         on_ending = scope.get("fluxgate.on_ending")
         if on_ending is not None:
             on_ending(listener.close)
@@ -96,11 +94,8 @@ async def _send(hub: EventHub, listener: Listener, opening: Opening, scope: Scop
         except StopAsyncIteration:
             break
         await send({"type": "http.response.body", "body": _frames(hub, events), "more_body": True})
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ENDING):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-    raise UnavailableError("The gateway is shutting down.")
+    if not await end_stream(send):
+        raise UnavailableError("The gateway is shutting down.")
 
 
 def _frames(hub: EventHub, events: list[Event]) -> bytes:
@@ -110,8 +105,3 @@ def _frames(hub: EventHub, events: list[Event]) -> bytes:
 def _frame(number: str, name: bytes, data: bytes) -> bytes:
     # JSON has no line ends, so it is one line of data.
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (number.encode("ascii"), name, data)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fluxgate.streams import events
 from fluxgate.streams.events import Event, EventHub, Listener
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +61,7 @@ class Client:
 
 
 @given(ACTIONS)
+@example([("publish", "a", 0, "all"), ("read", 1), ("publish", "a", 0, "some"), ("come back", 1)])
 async def test_everybody_knows_what_is_so_and_no_more_than_they_may(actions: list[tuple[object, ...]]) -> None:
     hub = EventHub()
     clients = [Client(hub, trusted=True), Client(hub, trusted=False), Client(hub, trusted=True)]
@@ -100,6 +102,23 @@ async def test_an_id_that_means_nothing_gets_everything(last: str) -> None:
     with hub.listen(lambda _: True, last.format(epoch=hub.epoch)) as listener:
         assert not listener.resumed
         assert len(await anext(listener)) == 1
+
+
+async def test_who_comes_back_after_an_end_was_forgotten_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = EventHub()
+    hub.publish("a", "n", b"1")
+    hub.publish("b", "n", b"1")
+    before = hub.id_now
+    hub.publish("a", "n", b"1", gone=True)
+    with hub.listen(lambda _: True, before) as listener:
+        assert listener.resumed
+        assert [(event.key, event.gone) for event in await anext(listener)] == [("a", True)]
+    monkeypatch.setattr(events, "REMEMBERED", -1.0)
+    hub.publish("b", "n", b"1", gone=True)
+    with hub.listen(lambda _: True, before) as listener:
+        assert not listener.resumed
+    with hub.listen(lambda _: True, hub.id_now) as listener:
+        assert listener.resumed
 
 
 async def test_the_end_ends_every_listener() -> None:

@@ -141,10 +141,11 @@ async def main(me):
     database = Database.from_url({migrated_url!r})
     await database.start()
     jobs = JobRepository(database)
-    for number, job in enumerate(await jobs.queue()):
+    for job in await jobs.queue():
         if job.file_name == "theirs":
             continue
-        claimed = await jobs.claim(job.id, f"printer-{{number}}")
+        # a printer for each job: a process that comes later finds a shorter queue
+        claimed = await jobs.claim(job.id, f"printer-of-{{job.file_name}}")
         if claimed is not None:
             print(claimed.id)
             await jobs.finish(claimed.id, "completed")
