@@ -25,6 +25,7 @@ from fluxgate.proxy.route import ProxyRoute, Upstream, WebSocketRoute
 from fluxgate.routedoc import Body, RouteDoc
 from fluxgate.streams.websocket import SocketApp, WebSocket
 from fluxgate.types import ASGIApp, Scope
+from fluxgate.vault import SealBrokenError, Vault
 
 __all__ = [
     "AUTHENTICATED",
@@ -44,10 +45,12 @@ __all__ = [
     "Require",
     "RouteDoc",
     "RouteOptions",
+    "SealBrokenError",
     "SocketApp",
     "SocketRoute",
     "StaticUI",
     "StreamRoute",
+    "Vault",
     "WebSocket",
     "audit_notes",
 ]
@@ -177,7 +180,8 @@ class PluginContext(msgspec.Struct, frozen=True, kw_only=True):
     """The services handed to a plugin's lifespan, and no others.
 
     `clients` has an httpx client per upstream the plugin declared (same connection pool as its proxy routes);
-    `database` is None unless the plugin declared a `piccolo_app`; `data_dir` exists and is the plugin's own.
+    `database` is None unless the plugin declared a `piccolo_app`; `data_dir` exists and is the plugin's own; `vault`
+    encrypts what the plugin keeps of secrets.
     """
 
     name: str
@@ -185,6 +189,7 @@ class PluginContext(msgspec.Struct, frozen=True, kw_only=True):
     log: logging.Logger
     clients: Mapping[str, httpx.AsyncClient]
     database: Database | None
+    vault: Vault
 
 
 Lifespan = Callable[[PluginContext], AbstractAsyncContextManager[None]]

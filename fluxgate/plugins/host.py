@@ -24,6 +24,7 @@ from fluxgate.proxy.probe import probing
 from fluxgate.proxy.transport import PooledTransport
 from fluxgate.settings import Settings
 from fluxgate.store import Store
+from fluxgate.vault import Vault
 
 logger = logging.getLogger("fluxgate.plugins")
 
@@ -130,6 +131,7 @@ class PluginHost:
                 log=logging.getLogger(f"fluxgate.plugin.{record.name}"),
                 clients=clients,
                 database=self._store.database if spec.piccolo_app is not None else None,
+                vault=Vault(self.settings.vault, self.settings.gateway.data_dir, record.name),
             )
             await stack.enter_async_context(spec.lifespan(context))
 

@@ -59,6 +59,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
         audit=sections.audit,
         telemetry=sections.telemetry,
         browser=sections.browser,
+        vault=sections.vault,
         plugins=plugins,
         sources=sources,
     )

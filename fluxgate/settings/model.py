@@ -21,6 +21,7 @@ from fluxgate.settings.limits import LimitSettings
 from fluxgate.settings.sources import Sources
 from fluxgate.settings.telemetry import TelemetrySettings
 from fluxgate.settings.urls import check_http_url
+from fluxgate.settings.vault import VaultSettings
 
 __all__ = ["DatabaseSettings", "GatewaySettings", "MigrationMode", "Sections", "Settings"]
 
@@ -170,6 +171,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     browser: BrowserSettings = BrowserSettings()
+    vault: VaultSettings = VaultSettings()
     plugins: dict[str, Any] = {}
 
     @classmethod
@@ -192,6 +194,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     browser: BrowserSettings = BrowserSettings()
+    vault: VaultSettings = VaultSettings()
     plugins: Mapping[str, Mapping[str, Any]] = {}
     sources: Sources = Sources()
 
