@@ -2,7 +2,8 @@
 
 msgspec alone stops at the first mistake, doesn't name keys of a dict (`[...]`) and can't suggest. So the raw tree is
 walked along the types first: references are resolved, environment texts decoded, unknown keys refused with the nearest
-valid one. msgspec still decides what is valid: each part in which the walk found nothing wrong is converted by it.
+valid one, but for a struct whose class says `accepts_any_key`. msgspec still decides what is valid: each part in which
+the walk found nothing wrong is converted by it.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ class _Decoder:
             fields[struct.__struct_config__.tag_field] = str | int
         plain: dict[str, Any] = {}
         for key, item in value.items():
-            if key in fields:
-                plain[key] = self.walk(item, fields[key], (*path, key))
+            if key in fields or getattr(struct, "accepts_any_key", False):
+                plain[key] = self.walk(item, fields.get(key, Any), (*path, key))
                 continue
             if isinstance(item, EnvironmentValue):
                 self._setters[(*path, key)] = item.variable

@@ -71,17 +71,27 @@ class Access:
     def __init__(self, settings: AccessSettings, printers: Mapping[str, frozenset[str]], default: str) -> None:
         self.own_only = settings.visibility == "own"
         self.operators_stop_others = settings.stop_others == "operator"
-        self._default = default
+        self._grants = settings.grants
         everywhere = _Holders()
         for role, names in (("viewer", settings.viewers), ("operator", settings.operators), ("admin", settings.admins)):
             everywhere.give(names, RANKS[role])
         self._everywhere = everywhere
-        self._anywhere = everywhere.copy()
-        self._on = {name: everywhere.copy() for name in printers}
-        for grant in settings.grants:
-            for name in _named(grant.printers, printers):
-                self._on[name].give(grant.who, RANKS[grant.role])
-                self._anywhere.give(grant.who, RANKS[grant.role])
+        self.arrange(printers, default)
+
+    def arrange(self, printers: Mapping[str, frozenset[str]], default: str) -> None:
+        """These are the printers from now on. A grant on one that isn't there gives nothing."""
+        anywhere = self._everywhere.copy()
+        on = {name: self._everywhere.copy() for name in printers}
+        for grant in self._grants:
+            named = _named(grant.printers, printers)
+            for name in named:
+                on[name].give(grant.who, RANKS[grant.role])
+            if named:
+                anywhere.give(grant.who, RANKS[grant.role])
+        self._default, self._anywhere, self._on = default, anywhere, on
+        known = {*printers, *(f"group:{group}" for groups in printers.values() for group in groups)}
+        self.granted_nowhere = [name for grant in self._grants for name in grant.printers if name not in known]
+        """Printers and groups that grants name and that there aren't."""
 
     def rank(self, principal: Principal, printer: str | None = None) -> int:
         """The caller's rank on a printer, or everywhere: 0 for nothing, else `RANKS`."""
@@ -109,7 +119,7 @@ class Access:
     def policy(self, permission: Permission) -> Policy:
         """The permission as a route's policy."""
         needed = RANKS[permission.role]
-        where = {"any": "", "default": f" on {self._default}", "named": " on that printer"}[permission.on]
+        where = {"any": "", "default": " on the default printer", "named": " on that printer"}[permission.on]
 
         def allows(principal: Principal, scope: Scope) -> None:
             if permission == ADMINISTER:

@@ -98,7 +98,7 @@ class Live:
         """A printer is in another state."""
         station = self._stations.get(name)
         if station is None:
-            self.hub.publish(_printer(name), "printer", _named(name), scope=OfPrinter(name), gone=True)
+            self.hub.publish(_printer(name), "printer-gone", _named(name), scope=OfPrinter(name), gone=True)
             return
         record = self._records.get(name) or PrinterRecord(name=name)
         self.hub.publish(

@@ -54,7 +54,8 @@ class PrinterState(msgspec.Struct, frozen=True, kw_only=True):
     `print_time_left` are of the
     current or, when idle, the last print, None where unknown. `estimated_print_time` is the printer's own estimate
     for the whole print.
-    `error` is the printer's own reason when status is `error` or `offline`.
+    `error` is the printer's own reason when status is `error` or `offline`. `stale`: it should have been heard of
+    since, and hasn't; only the supervisor says so.
     """
 
     status: PrinterStatus
@@ -68,6 +69,7 @@ class PrinterState(msgspec.Struct, frozen=True, kw_only=True):
     filament: dict[str, FilamentUse] | None = None
     error: str | None = None
     observed_at: float = 0.0
+    stale: bool = False
 
 
 class StateFlags(msgspec.Struct, frozen=True, rename="camel"):
@@ -93,12 +95,14 @@ class StateView(msgspec.Struct, frozen=True):
 
 
 class StatusView(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /status`. `age`: seconds since the printer was seen in this state."""
+    """`GET /status`. `age`: seconds since the printer was seen in this state; `stale`: it is overdue to answer, and not
+    given up yet."""
 
     state: StateView
     temperature: dict[str, Temperature]
     printer: str
     age: float
+    stale: bool = False
     error: str | None = None
 
 

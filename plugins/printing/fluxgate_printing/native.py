@@ -17,6 +17,7 @@ from fluxgate_printing.api import (
     contents,
     control,
     docs,
+    equipment,
     events,
     files,
     jobs,
@@ -30,33 +31,32 @@ from fluxgate_printing.api import (
 )
 from fluxgate_printing.api.views import printer_view
 from fluxgate_printing.callers import Callers
-from fluxgate_printing.camera import Camera, SnapshotCamera
 from fluxgate_printing.costs import Costs
+from fluxgate_printing.equipment import Equipment
 from fluxgate_printing.files.catalog import FileRepository
 from fluxgate_printing.files.room import Room
 from fluxgate_printing.files.store import FileStore
+from fluxgate_printing.inventory import Inventory
 from fluxgate_printing.ledger import JobLedger
 from fluxgate_printing.live import Live
 from fluxgate_printing.models import PrinterState
-from fluxgate_printing.printers.base import PrinterDriver
-from fluxgate_printing.printers.bounds import Bounds
-from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
-from fluxgate_printing.printers.supervisor import Supervisor
+from fluxgate_printing.printers.added import AddedPrinters
+from fluxgate_printing.printers.configured import default_printer, effective_printers
+from fluxgate_printing.printers.kinds import Kinds
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.bringing import Content
 from fluxgate_printing.queue.dispatch import Dispatcher, Station
 from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
 from fluxgate_printing.queue.history import JobHistory
-from fluxgate_printing.queue.lane import PrinterLane
-from fluxgate_printing.queue.matching import PrinterProfile
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.statistics import ProjectStatistics
 from fluxgate_printing.retention import Retention
+from fluxgate_printing.roster import Roster
 from fluxgate_printing.service import PrintingService
-from fluxgate_printing.settings import PrinterSettings, PrintingSettings, VirtualPrinterSettings
+from fluxgate_printing.settings import PrintingSettings
 from fluxgate_printing.shelf import Shelf
-from fluxgate_printing.test_picture import TestPicture
+from fluxgate_printing.stations import StationMaker
 
 HANDLERS = (
     printer.cancel,
@@ -104,19 +104,20 @@ HANDLERS = (
     projects.unlink,
     quick.estimate,
     quick.quick_print,
+    *equipment.HANDLERS,
 )
-VIRTUAL_POLL = 0.5
 
 
 class NativeBackend:
     """Declared without side effects; `running()` provides the service, and takes it away again."""
 
-    def __init__(self, settings: PrintingSettings) -> None:
+    def __init__(self, settings: PrintingSettings, kinds: Kinds) -> None:
+        effective_printers(settings, kinds)
         self._settings = settings
-        self._printers = effective_printers(settings)
-        self._default = default_printer(settings)
-        self.access = Access(settings.access, settings.printer_groups, self._default)
+        self._kinds = kinds
+        self.access = Access(settings.access, settings.printer_groups, default_printer(settings))
         self._service: PrintingService | None = None
+        self._equipment: Equipment | None = None
 
     @property
     def service(self) -> PrintingService:
@@ -124,6 +125,13 @@ class NativeBackend:
         if self._service is None:
             raise PluginError("the printing service isn't running")
         return self._service
+
+    @property
+    def equipment(self) -> Equipment:
+        """Which printers there are, for as long as `service` runs; PluginError as there."""
+        if self._equipment is None:
+            raise PluginError("the printing service isn't running")
+        return self._equipment
 
     @property
     def streams(self) -> tuple[StreamRoute, ...]:
@@ -245,27 +253,18 @@ class NativeBackend:
             stations: dict[str, Station] = {}
             dispatcher = Dispatcher(stations, repository, floor)
             live = Live(stations, repository, floor, _printer_json)
-            cameras: dict[str, Camera] = {}
-            for name, settings in self._printers.items():
-                driver = make_driver(name, settings, context.data_dir)
-                supervisor = Supervisor(name, driver, _poll_interval(settings), _telling(name, dispatcher, live))
-                stack.push_async_callback(supervisor.aclose)
-                lane = PrinterLane(
-                    supervisor,
-                    repository,
-                    floor,
-                    content,
-                    lambda job: shelf.job_ended(job.file_id),
-                    gated=self._settings.bed_gate if settings.bed_gate is None else settings.bed_gate,
-                    freed=dispatcher.freed,
-                )
-                stack.push_async_callback(lane.aclose)
-                camera = _camera(settings, driver, supervisor, names=not self.access.own_only)
-                stack.push_async_callback(camera.aclose)
-                stations[name] = Station(
-                    lane, _profile(name, settings), _bounds(settings), _kind(settings), self._starts(settings)
-                )
-                cameras[name] = camera
+            maker = StationMaker(
+                self._settings,
+                context.data_dir,
+                repository,
+                floor,
+                content,
+                ended=lambda job: shelf.job_ended(job.file_id),
+                freed=dispatcher.freed,
+                changed=_telling(dispatcher, live),
+            )
+            inventory = Inventory(self._settings, self._kinds, AddedPrinters(context.database), floor, context.vault)
+            roster = Roster(inventory, maker, self.access, live, stations)
             ledger = JobLedger(
                 jobs=repository,
                 history=JobHistory(context.database),
@@ -275,10 +274,9 @@ class NativeBackend:
                 costs=costs,
                 settled=self._settled,
             )
+            self._equipment = Equipment(inventory, roster, context.data_dir)
             self._service = PrintingService(
-                stations=stations,
-                cameras=cameras,
-                default=self._default,
+                roster=roster,
                 floor=floor,
                 dispatcher=dispatcher,
                 live=live,
@@ -290,9 +288,7 @@ class NativeBackend:
             await stack.enter_async_context(
                 Retention(context.database, repository, self._settings.retention_days).running()
             )
-            for station in stations.values():
-                await station.lane.start()
-                station.lane.supervisor.start()
+            await stack.enter_async_context(roster.running())
             dispatching = asyncio.create_task(dispatcher.run(), name="print queue dispatcher")
             stack.push_async_callback(_ended, dispatching)
             telling = asyncio.create_task(live.run(), name="live events")
@@ -301,13 +297,10 @@ class NativeBackend:
             try:
                 yield
             finally:
-                self._service = None
+                self._service = self._equipment = None
 
     async def _settled(self, job: JobRecord) -> None:
         await self.service.settled(job)
-
-    def _starts(self, settings: PrinterSettings) -> bool:
-        return self._settings.auto_start if settings.auto_start is None else settings.auto_start
 
     def _of_printer(self, prefix: str, policy: Policy) -> Iterable[StreamRoute]:
         """What a printer tells of itself: the default one, or the one that the path names."""
@@ -391,15 +384,14 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _telling(name: str, dispatcher: Dispatcher, live: Live) -> Callable[[PrinterState], None]:
+def _telling(dispatcher: Dispatcher, live: Live) -> Callable[[str, PrinterState], None]:
     """Tells whoever listens of each state, and the dispatcher of each status: temperatures are none of its business."""
-    before = ""
+    before: dict[str, str] = {}
 
-    def changed(state: PrinterState) -> None:
-        nonlocal before
+    def changed(name: str, state: PrinterState) -> None:
         live.printer_changed(name)
-        if state.status != before:
-            before = state.status
+        if state.status != before.get(name):
+            before[name] = state.status
             dispatcher.wake()
             live.look()
 
@@ -409,57 +401,3 @@ def _telling(name: str, dispatcher: Dispatcher, live: Live) -> Callable[[Printer
 def _printer_json(station: Station, record: PrinterRecord) -> bytes:
     # Whose job it has isn't everybody's business: the jobs that one may see say on which printer they are.
     return msgspec.json.encode(printer_view(station, record, None, is_default=None))
-
-
-def _bounds(settings: PrinterSettings) -> Bounds:
-    return Bounds(
-        max_hotend=settings.max_hotend,
-        max_bed=settings.max_bed,
-        gcode=frozenset(command.upper() for command in settings.allowed_gcode),
-    )
-
-
-def _kind(settings: PrinterSettings) -> str:
-    return str(type(settings).__struct_config__.tag)
-
-
-def _profile(name: str, settings: PrinterSettings) -> PrinterProfile:
-    return PrinterProfile(
-        name=name,
-        model=settings.model,
-        groups=frozenset(settings.groups),
-        nozzle=settings.nozzle,
-        materials=frozenset(settings.materials),
-        build_volume=settings.build_volume,
-    )
-
-
-def _poll_interval(settings: PrinterSettings) -> float:
-    return VIRTUAL_POLL if isinstance(settings, VirtualPrinterSettings) else settings.poll_interval
-
-
-def _camera(settings: PrinterSettings, driver: PrinterDriver, supervisor: Supervisor, *, names: bool) -> Camera:
-    if settings.camera_snapshot_url is not None:
-        return Camera(SnapshotCamera(url=settings.camera_snapshot_url, fps=settings.camera_fps), name=supervisor.name)
-    configured = settings.camera_url
-    if configured is not None:
-
-        async def fixed() -> str | None:
-            return configured
-
-        return Camera(fixed, name=supervisor.name)
-    if isinstance(settings, VirtualPrinterSettings):
-        return Camera(TestPicture(caption=lambda: _caption(supervisor, names=names)), name=supervisor.name)
-    return Camera(driver.camera_url, name=supervisor.name)
-
-
-def _caption(supervisor: Supervisor, *, names: bool) -> list[str]:
-    """What a test picture says; `names`: of files too, which not everybody who watches may know."""
-    state = supervisor.state
-    lines = [f"{supervisor.name}: {state.text}"]
-    for heater, temperature in state.temperature.items():
-        if temperature.actual is not None:
-            lines.append(f"{heater} {temperature.actual:.0f} / {temperature.target or 0:.0f} °C")
-    if state.file is not None and state.completion is not None:
-        lines.append(f"{state.file if names else 'print'} {state.completion:.0f} %")
-    return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 
 from litestar import Router
@@ -12,6 +13,8 @@ from fluxgate.plugin import PluginSettings, PluginSpec
 from fluxgate_printing.fluxprint import fluxprint_gate, fluxprint_upstream, proxy_routes
 from fluxgate_printing.native import HANDLERS as NATIVE_HANDLERS
 from fluxgate_printing.native import NativeBackend
+from fluxgate_printing.printers.kinds import Kinds
+from fluxgate_printing.printers.others import other_kinds
 from fluxgate_printing.proxied import HANDLERS as PROXIED_HANDLERS
 from fluxgate_printing.proxied import FluxPrintBackend
 from fluxgate_printing.settings import ENVIRONMENT, PrintingSettings
@@ -29,7 +32,7 @@ EXAMPLES = (
 @hookimpl
 def fluxgate_settings() -> PluginSettings:
     """`[plugins.printing]`."""
-    return PluginSettings(type=PrintingSettings, environment=ENVIRONMENT)
+    return PluginSettings(type=_kinds().plugin_settings, environment=ENVIRONMENT)
 
 
 @hookimpl
@@ -38,14 +41,20 @@ def fluxgate_plugin(settings: PrintingSettings) -> PluginSpec:
     return _proxied(settings) if settings.uses_fluxprint else _native(settings)
 
 
+@cache
+def _kinds() -> Kinds:
+    return Kinds(other_kinds())
+
+
 def _native(settings: PrintingSettings) -> PluginSpec:
-    backend = NativeBackend(settings)
+    backend = NativeBackend(settings, _kinds())
     router = Router(
         path="/",
         route_handlers=backend.access.guarded(NATIVE_HANDLERS),
         dependencies={
             "service": Provide(lambda: backend.service, sync_to_thread=False),
             "ledger": Provide(lambda: backend.service.ledger, sync_to_thread=False),
+            "equipment": Provide(lambda: backend.equipment, sync_to_thread=False),
         },
     )
     return PluginSpec(

@@ -30,6 +30,7 @@ from fluxgate_printing.queue.matching import unfit
 from fluxgate_printing.queue.records import JobRecord, NewJob
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.requirements import needs_of
+from fluxgate_printing.roster import Roster
 from fluxgate_printing.settings import FileSettings
 from fluxgate_printing.shelf import Shelf
 from fluxgate_printing.usage import material_of, planned_grams, planned_seconds
@@ -38,14 +39,12 @@ T = TypeVar("T")
 
 
 class PrintingService:
-    """One per process. `stations` by printer name; `default` is the printer that the eight routes speak of."""
+    """One per process."""
 
     def __init__(
         self,
         *,
-        stations: dict[str, Station],
-        cameras: dict[str, Camera],
-        default: str,
+        roster: Roster,
         floor: PrinterFloor,
         dispatcher: Dispatcher,
         live: Live,
@@ -54,9 +53,9 @@ class PrintingService:
         room: Room,
         files: FileSettings,
     ) -> None:
-        self.stations = stations
-        self.cameras = cameras
-        self.default = default
+        self._roster = roster
+        self.stations = roster.stations
+        self.cameras = roster.cameras
         self.floor = floor
         self.dispatcher = dispatcher
         self.live = live
@@ -69,16 +68,18 @@ class PrintingService:
 
     # -- printers
 
+    @property
+    def default(self) -> str:
+        """The printer that routes without a name speak of."""
+        return self._roster.default
+
     def lane(self, printer: str | None = None) -> PrinterLane:
         """The lane of a printer; NotFoundError PRINTER_NOT_FOUND."""
         return self.station(printer).lane
 
     def station(self, printer: str | None = None) -> Station:
         """A printer; NotFoundError PRINTER_NOT_FOUND."""
-        station = self.stations.get(printer or self.default)
-        if station is None:
-            raise NotFoundError(f"There is no printer {printer!r}.", code="PRINTER_NOT_FOUND", field="printer")
-        return station
+        return self._roster.station(printer)
 
     def camera(self, printer: str | None = None) -> Camera:
         """A printer's camera; NotFoundError PRINTER_NOT_FOUND."""
@@ -104,17 +105,19 @@ class PrintingService:
 
     async def check_printers(self) -> CheckResult:
         """Health: down printers degrade the plugin, never more: the queue and the files still work."""
-        offline = [name for name, lane in self.lanes.items() if lane.supervisor.state.status == "offline"]
-        failed = [name for name, lane in self.lanes.items() if lane.supervisor.state.status == "error"]
-        if not offline and not failed:
-            return CheckResult(status="up", detail=f"{len(self.lanes)} printer(s)")
-        texts = [f"offline: {', '.join(offline)}"] if offline else []
-        texts += [f"error: {', '.join(failed)}"] if failed else []
+        statuses = {name: _reported(lane.supervisor.state) for name, lane in self.lanes.items()}
+        texts = [
+            f"{status}: {', '.join(names)}"
+            for status in ("offline", "stale", "error")
+            if (names := [name for name, known in statuses.items() if known == status])
+        ]
+        if not texts:
+            return CheckResult(status="up", detail=f"{len(statuses)} printer(s)")
         return CheckResult(status="degraded", detail="; ".join(texts))
 
     def printers_by_status(self) -> list[tuple[tuple[str], float]]:
-        """How many printers are in each status that one of them is in."""
-        counts = Counter(lane.supervisor.state.status for lane in self.lanes.values())
+        """How many printers are in each status that one of them is in; `stale` is one here."""
+        counts = Counter(_reported(lane.supervisor.state) for lane in self.lanes.values())
         return [((status,), count) for status, count in counts.items()]
 
     def changed(self) -> None:
@@ -346,3 +349,7 @@ class PrintingService:
 
         gone = await self.shelf.delete(name, changes, release if cancel_jobs else None)
         return gone, canceled
+
+
+def _reported(state: PrinterState) -> str:
+    return "stale" if state.stale else state.status

@@ -196,16 +196,6 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             raise ValueError(
                 "access: visibility `own` needs the native backend: what FluxPrint lists can't be told apart"
             )
-        # A grant for a printer stays valid while FluxPrint serves the routes: its URL may come from the environment.
-        known = {*self.printer_groups, *self.printers}
-        known |= {f"group:{group}" for printer in self.native_printers.values() for group in printer.groups}
-        for number, grant in enumerate(self.access.grants):
-            for name in grant.printers:
-                if name not in known:
-                    raise ValueError(
-                        f"access: grants[{number}] names {name!r}; the printers and groups of printers are "
-                        f"{', '.join(sorted(known))}"
-                    )
 
     @property
     def uses_fluxprint(self) -> bool:
@@ -213,12 +203,12 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         return self.backend == "fluxprint" or (self.backend == "auto" and self.fluxprint.url is not None)
 
     @property
-    def native_printers(self) -> dict[str, PrinterSettings]:
+    def native_printers(self) -> dict[str, AnyPrinterSettings]:
         """The native backend's printers, in the order of the configuration, whatever they are worth.
 
         `octoprint` is one of them, the first, if it has a URL. With no printer at all there is a virtual one.
         """
-        printers: dict[str, PrinterSettings] = {OCTOPRINT: self.octoprint} if self.octoprint.url else {}
+        printers: dict[str, AnyPrinterSettings] = {OCTOPRINT: self.octoprint} if self.octoprint.url else {}
         printers.update(self.printers)
         camera = self.octoprint
         return printers or {

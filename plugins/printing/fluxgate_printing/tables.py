@@ -133,7 +133,8 @@ class PrintPrinter(Table, tablename="print_printers"):
     A trigger writes it, with the job, in the same transaction that ends a job whose start command had left; it stays
     until a person (`cleared_by`) says that the bed is clear. `auto_start`: whether it takes jobs by itself, null: as
     configured. `used_seconds`: spent printing. `material_*`: the spool that is loaded, `material_grams` what is left of
-    it, null where nobody said.
+    it, null where nobody said. `enabled`: whether the gateway has to do with it, null: as if true; `is_default`: the
+    one that routes without a name speak of, instead of the configured one.
     """
 
     name = Varchar(length=100, primary_key=True)
@@ -147,6 +148,25 @@ class PrintPrinter(Table, tablename="print_printers"):
     material_type = Varchar(length=50, null=True, default=None)
     material_color = Varchar(length=50, null=True, default=None)
     material_grams = Numeric(digits=(10, 2), null=True, default=None)
+    enabled = Boolean(null=True, default=None)
+    is_default = Boolean(default=False)
+    updated_at = Timestamptz()
+
+
+class PrintPrinterSettings(Table, tablename="print_printer_settings"):
+    """A printer that was added by API: what else stands in `[plugins.printing.printers.<name>]`.
+
+    `settings` without what is secret; that is in `secrets`, an object as JSON, sealed by the gateway's vault; null:
+    there is none. `revision` grows by one with each change.
+    """
+
+    name = Varchar(length=100, primary_key=True)
+    settings = JSONB()
+    secrets = Text(null=True, default=None)
+    revision = Integer(default=1)
+    created_by = Varchar(length=255, null=True, default=None)
+    created_at = Timestamptz()
+    updated_by = Varchar(length=255, null=True, default=None)
     updated_at = Timestamptz()
 
 
@@ -158,4 +178,12 @@ class PrintJobCounter(Table, tablename="print_job_counters"):
     value = Integer(default=0)
 
 
-TABLES: tuple[type[Table], ...] = (Project, ProjectMember, File, PrintJob, PrintPrinter, PrintJobCounter)
+TABLES: tuple[type[Table], ...] = (
+    Project,
+    ProjectMember,
+    File,
+    PrintJob,
+    PrintPrinter,
+    PrintPrinterSettings,
+    PrintJobCounter,
+)

@@ -106,9 +106,19 @@ def test_grants_name_printers_however_these_came_to_be(section: dict[str, Any], 
     access = Access(decoded.access, decoded.printer_groups, next(iter(decoded.printer_groups)))
     assert access.best_rank(Principal(id="l", groups=frozenset({"lab"}))) == RANKS["operator"]
     assert access.best_rank(Principal(id="l", groups=frozenset({"other"}))) == 0
-    for unknown in ("mk5", "group:none"):
-        with pytest.raises(msgspec.ValidationError, match=rf"access: grants\[0\] names '{unknown}'; .*{printers[0]}"):
-            settings([*printers, unknown])
+    assert access.granted_nowhere == []
+
+
+def test_a_grant_on_what_is_not_there_gives_something_when_it_is() -> None:
+    decoded = msgspec.convert({"grants": [{**GRANT, "printers": ["mk5", "group:big"]}]}, AccessSettings)
+    access = Access(decoded, {"a": frozenset()}, "a")
+    lab = Principal(id="l", groups=frozenset({"lab"}))
+    assert access.granted_nowhere == ["mk5", "group:big"]
+    assert access.best_rank(lab) == 0
+    access.arrange({"a": frozenset(), "mk5": frozenset(), "mk6": frozenset({"big"})}, "mk5")
+    assert access.granted_nowhere == []
+    assert access.printers(lab) == {"mk5", "mk6"}
+    assert allowed(access, COMMAND, lab), "on the default printer, which is another now"
 
 
 def test_a_grant_for_a_printer_is_none_for_fluxprint() -> None:

@@ -17,6 +17,8 @@ from fluxgate_printing.api.schemas import (
     PrinterView,
 )
 from fluxgate_printing.api.views import printer_view
+from fluxgate_printing.queue.dispatch import Station
+from fluxgate_printing.queue.floor import PrinterRecord
 from fluxgate_printing.service import PrintingService
 
 
@@ -24,8 +26,12 @@ from fluxgate_printing.service import PrintingService
 async def show(service: NamedDependency[PrintingService], principal: NamedDependency[Principal]) -> PrinterList:
     """Those that the caller may see."""
     shown = service.callers.access.printers(principal)
-    names = [name for name in service.stations if shown is None or name in shown]
-    return PrinterList(printers=[await _view(service, principal, name) for name in names])
+    # taken at once: one may be taken out of service while the others are looked up
+    stations = [station for name, station in service.stations.items() if shown is None or name in shown]
+    records = await service.floor.all()
+    return PrinterList(
+        printers=[await _view(service, principal, station, records.get(station.lane.name)) for station in stations]
+    )
 
 
 @get("/printers/{printer:str}", summary="One printer", policy=WATCH_ONE)
@@ -33,15 +39,22 @@ async def one(
     printer: FromPath[str], service: NamedDependency[PrintingService], principal: NamedDependency[Principal]
 ) -> PrinterView:
     """What it is and what it does. 404 when there is no such printer."""
-    return await _view(service, principal, printer)
+    return await _view_now(service, principal, printer)
 
 
-async def _view(service: PrintingService, principal: Principal, name: str) -> PrinterView:
-    station = service.station(name)
-    job = station.lane.job
-    shown = job if await service.shows_file(principal, name) else None
-    record = await service.floor.get(name)
-    return printer_view(station, record, shown, is_default=name == service.default)
+async def _view_now(service: PrintingService, principal: Principal, printer: str) -> PrinterView:
+    station = service.station(printer)
+    return await _view(service, principal, station, await service.floor.get(printer))
+
+
+async def _view(
+    service: PrintingService, principal: Principal, station: Station, record: PrinterRecord | None
+) -> PrinterView:
+    lane = station.lane
+    shown = lane.job if await service.callers.sees_print(lane.name, lane.job, principal) else None
+    return printer_view(
+        station, record or PrinterRecord(name=lane.name), shown, is_default=lane.name == service.default
+    )
 
 
 @patch(
@@ -60,7 +73,7 @@ async def change(
     """It outlasts restarts; null is as configured."""
     audit.note(target=f"printer:{service.lane(printer).name}", auto_start=data.auto_start)
     await service.set_auto_start(printer, data.auto_start)
-    return await _view(service, principal, printer)
+    return await _view_now(service, principal, printer)
 
 
 @put(
@@ -79,7 +92,7 @@ async def load(
     """Jobs that need another material, or more of it, wait. What prints use up is taken off `grams`."""
     audit.note(target=f"printer:{service.lane(printer).name}", material=data.type)
     await service.load_material(printer, data.type, data.color, data.grams)
-    return await _view(service, principal, printer)
+    return await _view_now(service, principal, printer)
 
 
 @post(

@@ -348,14 +348,15 @@ class MaterialView(msgspec.Struct, kw_only=True):
 
 class PrinterView(msgspec.Struct, kw_only=True, rename="camel"):
     """One printer. `status` and `text`: what it was last seen doing, at `observedAt` (Unix time), `age` seconds ago
-    (-1: never); `job`: the number of the job that it has, where the caller may see it; `auto_start`: whether it takes
-    jobs by itself; `used_seconds`: spent printing."""
+    (-1: never); `stale`: it is overdue to answer, and not given up yet; `job`: the number of the job that it has, where
+    the caller may see it; `auto_start`: whether it takes jobs by itself; `used_seconds`: spent printing."""
 
     name: str
     driver: str
     status: str
     text: str
     observed_at: float
+    stale: bool
     error: str | None
     temperature: dict[str, Temperature]
     job: int | None

@@ -69,6 +69,7 @@ def status_view(printer: str, state: PrinterState) -> StatusView:
         temperature=state.temperature,
         printer=printer,
         age=NEVER_SEEN if seconds == float("inf") else round(seconds, 3),
+        stale=state.stale,
         error=state.error,
     )
 
@@ -144,6 +145,7 @@ def printer_view(
         status=state.status,
         text=state.text,
         observed_at=round(state.observed_at, 3),
+        stale=state.stale,
         age=msgspec.UNSET if is_default is None else NEVER_SEEN if seconds == float("inf") else round(seconds, 3),
         error=state.error,
         temperature=state.temperature,

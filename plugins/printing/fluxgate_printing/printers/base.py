@@ -3,7 +3,8 @@
 PrinterError
 ├── PrinterOfflineError      no answer, or the server has no printer: try later
 ├── PrinterBusyError         it is printing, or in a state that doesn't take this command
-├── PrinterRejectedError     it answered no: wrong key, bad file, not supported
+├── PrinterRejectedError     it answered no: bad file, not supported
+│   └── PrinterLoginError    wrong key, or none
 └── PrinterOutcomeUnknown    the command left and no answer came: it may have been carried out; never retry by itself
 """
 
@@ -39,6 +40,14 @@ class PrinterBusyError(PrinterError):
 
 class PrinterRejectedError(PrinterError):
     """The printer answered no."""
+
+
+class PrinterLoginError(PrinterRejectedError):
+    """It doesn't let the gateway in. `mend`: where its people find what it wants."""
+
+    def __init__(self, message: str, mend: str) -> None:
+        super().__init__(message)
+        self.mend = mend
 
 
 class PrinterOutcomeUnknown(PrinterError):  # noqa: N818 - an outcome, not an error name

@@ -11,9 +11,9 @@ import msgspec
 
 from fluxgate_printing.printers.base import (
     PrinterError,
+    PrinterLoginError,
     PrinterOfflineError,
     PrinterOutcomeUnknown,
-    PrinterRejectedError,
 )
 from fluxgate_printing.printers.printer_http import Answer, PrinterHttp
 
@@ -67,10 +67,12 @@ class MoonrakerApi(PrinterHttp):
         return await self.post_file("/server/files/upload", f'filename="{name}"', path)
 
 
-def key_refused(*, has_key: bool) -> PrinterRejectedError:
+def key_refused(*, has_key: bool) -> PrinterLoginError:
     """What to say of a 401."""
-    return PrinterRejectedError(
-        "Moonraker refuses the API key." if has_key else "Moonraker wants an API key, and none is configured."
+    return PrinterLoginError(
+        "Moonraker refuses the API key." if has_key else "Moonraker wants an API key, and none is configured.",
+        mend="Enter Moonraker's API key (its web page shows it in the settings) as api_key, or add the gateway's"
+        " address to trusted_clients in moonraker.conf.",
     )
 
 

@@ -8,8 +8,10 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from fluxgate_printing.printers.base import PrinterError, PrinterOfflineError, PrinterRejectedError
+from fluxgate_printing.printers.base import PrinterError, PrinterLoginError, PrinterOfflineError
 from fluxgate_printing.printers.printer_http import Answer, PrinterHttp
+
+KEY = "In OctoPrint's settings, under Application Keys, make a key for a user who may print, and enter it as api_key."
 
 
 class _ErrorBody(msgspec.Struct, frozen=True):
@@ -29,10 +31,11 @@ class OctoPrintApi(PrinterHttp):
         """See `PrinterHttp`."""
         # a key that it doesn't know makes OctoPrint take a command for a browser's, which lacks a CSRF token
         if answer.status in {401, 403} or (answer.status == 400 and b"CSRF" in answer.body):
-            return PrinterRejectedError(
+            return PrinterLoginError(
                 "OctoPrint refuses the API key: it is wrong, or its user may not do this."
                 if self._has_key
-                else "OctoPrint wants an API key, and none is configured."
+                else "OctoPrint wants an API key, and none is configured.",
+                mend=KEY,
             )
         if answer.status == 503:
             return PrinterOfflineError("OctoPrint isn't ready (503).")

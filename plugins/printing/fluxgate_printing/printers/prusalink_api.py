@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from fluxgate_printing.printers.base import PrinterError, PrinterOfflineError, PrinterRejectedError
+from fluxgate_printing.printers.base import PrinterError, PrinterLoginError, PrinterOfflineError, PrinterRejectedError
 from fluxgate_printing.printers.printer_http import Answer, PrinterHttp
 from fluxgate_printing.settings import PrusaLinkSettings
 
@@ -37,10 +37,12 @@ class PrusaLinkApi(PrinterHttp):
     def error(self, answer: Answer, *, once: bool) -> PrinterError | None:
         """See `PrinterHttp`."""
         if answer.status in {401, 403}:
-            return PrinterRejectedError(
+            return PrinterLoginError(
                 f"PrusaLink refuses {self._credentials}."
                 if self._credentials
-                else "PrusaLink wants an API key, or a user name and password, and none is configured."
+                else "PrusaLink wants an API key, or a user name and password, and none is configured.",
+                mend="Enter the API key from PrusaLink's settings as api_key, or its user as username and password; on"
+                " printers with a screen both are in the menu, under Network, PrusaLink.",
             )
         if answer.status == 503:
             return PrinterOfflineError("PrusaLink isn't ready (503).")

@@ -20,6 +20,8 @@ MAX_BACKOFF = 30.0
 READ_TIMEOUT = 60.0
 SILENCE = 15.0
 """Seconds after which a printer that tells its state by itself, and hasn't, is asked."""
+OVERDUE = 5.0
+"""Seconds after its answer was due at which a printer's state is called stale."""
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class Supervisor:
 
     `state` is what was last seen: its `observed_at` is when the printer or its server last answered, 0 while it never
     has. When it doesn't answer, the status becomes `offline` with the reason in `error`, the job is kept as it was last
-    seen, and `observed_at` stands still.
+    seen, and `observed_at` stands still. One that is only slow to answer is `stale` before that.
 
     A printer that tells its state by itself (`push`) is listened to, over one connection. Any other, and one that can't
     be listened to at the moment, is asked every `poll_interval` seconds; if it doesn't answer, less and less often,
@@ -105,6 +107,9 @@ class Supervisor:
         self._was_read = asyncio.Event()
         self._subscriptions: set[Subscription] = set()
         self._task: asyncio.Task[None] | None = None
+        self._patience = OVERDUE + (SILENCE if "push" in driver.capabilities else poll_interval)
+        self._heard = 0.0
+        self._watchdog: asyncio.TimerHandle | None = None
 
     @property
     def state(self) -> PrinterState:
@@ -127,6 +132,8 @@ class Supervisor:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         for subscription in tuple(self._subscriptions):
             subscription.close()
         await self.driver.aclose()
@@ -231,9 +238,24 @@ class Supervisor:
             log.info("printer %s answers again", self.name)
         self._failures = 0
         self._logged.clear()
+        self._heard = time.monotonic()
+        if self._watchdog is None:
+            self._watch(self._patience)
         # What was asked and what was told may pass each other on the way.
         if state.observed_at >= self._state.observed_at:
             self._publish(state)
+
+    def _watch(self, seconds: float) -> None:
+        self._watchdog = asyncio.get_running_loop().call_later(seconds, self._look_for_silence)
+
+    def _look_for_silence(self) -> None:
+        left = self._heard + self._patience - time.monotonic()
+        if left > 0:
+            self._watch(left)
+            return
+        self._watchdog = None  # the next answer begins it anew
+        if self._state.status != "offline":
+            self._publish(msgspec.structs.replace(self._state, stale=True))
 
     def _failed(self, reason: str, exc: Exception | None = None) -> None:
         self._failures += 1
@@ -241,7 +263,9 @@ class Supervisor:
             log.warning("printer %s: %s", self.name, reason, exc_info=exc)
             self._logged.add(reason)
         self._publish(
-            msgspec.structs.replace(self._state, status="offline", text="Offline", temperature={}, error=reason)
+            msgspec.structs.replace(
+                self._state, status="offline", text="Offline", temperature={}, error=reason, stale=False
+            )
         )
 
     def _publish(self, state: PrinterState) -> None:

@@ -207,8 +207,11 @@ class Dispatcher:
         return None
 
     async def _give(self, job: JobRecord, name: str) -> bool:
+        station = self.stations.get(name)
+        if station is None:
+            return False  # it was taken out of service meanwhile
         try:
-            await self.stations[name].lane.print(job)
+            await station.lane.print(job)
         except ProblemError as problem:
             log.info("printer %s doesn't take job %s: %s", name, job.id, problem.message)
             return False
@@ -233,4 +236,5 @@ class Dispatcher:
 
 
 def _is_free(lane: PrinterLane) -> bool:
-    return lane.job is None and lane.supervisor.state.status == "idle"
+    state = lane.supervisor.state
+    return lane.job is None and not lane.out_of_service and state.status == "idle" and not state.stale

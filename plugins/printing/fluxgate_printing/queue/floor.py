@@ -34,6 +34,8 @@ class PrinterRecord(msgspec.Struct, frozen=True, kw_only=True):
     material_type: str | None = None
     material_color: str | None = None
     material_grams: float | None = None
+    enabled: bool | None = None
+    is_default: bool = False
 
     @property
     def loaded(self) -> Loaded:
@@ -92,6 +94,24 @@ class PrinterFloor:
         """Whether it takes jobs by itself; None: as configured."""
         return await self._set(name, {"auto_start": auto_start})
 
+    async def set_enabled(self, name: str, *, enabled: bool) -> PrinterRecord:
+        """Whether the gateway has to do with it."""
+        return await self._set(name, {"enabled": enabled})
+
+    async def set_default(self, name: str) -> None:
+        """It is the one that routes without a name speak of."""
+        await self.ensure(name)
+        await self._database.fetch(
+            "UPDATE print_printers SET is_default = (name = {}), updated_at = {} WHERE is_default OR name = {}",
+            name,
+            datetime.now(UTC),
+            name,
+        )
+
+    async def retire(self, name: str) -> None:
+        """It is no longer known. What happened on it stays: its bed doesn't become clear by being added again."""
+        await self._set(name, {"enabled": None, "is_default": False})
+
     async def load(self, name: str, material: str | None, color: str | None, grams: float | None) -> PrinterRecord:
         """Somebody says which spool is loaded, and how much is left of it."""
         return await self._set(
@@ -116,7 +136,9 @@ def _record(row: Mapping[str, Any]) -> PrinterRecord:
     known = {name: row[name] for name in PrinterRecord.__struct_fields__}
     known["material_grams"] = None if row["material_grams"] is None else float(row["material_grams"])
     known["bed_job_id"] = None if row["bed_job_id"] is None else UUID(str(row["bed_job_id"]))
-    known["auto_start"] = None if row["auto_start"] is None else bool(row["auto_start"])
+    for name in ("auto_start", "enabled"):
+        known[name] = None if row[name] is None else bool(row[name])
+    known["is_default"] = bool(row["is_default"])
     for name in ("bed_since", "cleared_at"):
         if isinstance(known[name], str):
             known[name] = datetime.fromisoformat(known[name])

@@ -70,7 +70,7 @@ WAIT = Wait()
 
 def judge(held: Held, state: PrinterState) -> Verdict:
     """What `state` means for the job."""
-    if held.phase != "started" or not state.observed_at:
+    if held.phase != "started" or not state.observed_at or state.stale:
         return WAIT
     if state.status in ACTIVE_STATUSES:
         return _at_work(held, state)

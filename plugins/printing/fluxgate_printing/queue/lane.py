@@ -24,7 +24,7 @@ from fluxgate_printing.queue.floor import PrinterFloor
 from fluxgate_printing.queue.judging import Ended, Held, Lost, Seen, at_end_of, judge
 from fluxgate_printing.queue.moving import STARTING
 from fluxgate_printing.queue.records import JobRecord
-from fluxgate_printing.queue.refusals import bed_not_clear, check_ready, occupied, printer_problem
+from fluxgate_printing.queue.refusals import bed_not_clear, check_ready, occupied, out_of_service, printer_problem
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.states import FinalStatus, InvalidTransitionError
 
@@ -71,6 +71,8 @@ class PrinterLane:
         self.name = supervisor.name
         self.gated = gated
         self.freed = freed
+        self.out_of_service = False
+        """Whether it takes no job any more; the one that it has is followed to its end."""
         self._jobs = jobs
         self._floor = floor
         self._tell_ended = ended
@@ -103,6 +105,12 @@ class PrinterLane:
         await self._take_up()
         self._spawn(self._follow(), "follow")
 
+    async def withdraw(self) -> JobRecord | None:
+        """Take no job any more; the one that it has, if it has one."""
+        async with self._claiming:
+            self.out_of_service = True
+            return self.job
+
     async def aclose(self) -> None:
         """Stop following. The printer goes on."""
         tasks = tuple(self._tasks)
@@ -120,6 +128,8 @@ class PrinterLane:
         async with self._claiming:
             if self._held is not None:
                 raise occupied(self.name, unknown=self._held.unknown)
+            if self.out_of_service:
+                raise out_of_service(self.name)
             check_ready(self.name, await self.supervisor.refresh())
             await self._note_unattended()
             claimed = await self._claim(job)

@@ -12,7 +12,7 @@ from fluxgate_printing.printers.base import (
 )
 from fluxgate_printing.queue.floor import PrinterRecord
 
-__all__ = ["bed_not_clear", "check_ready", "occupied", "printer_problem"]
+__all__ = ["bed_not_clear", "check_ready", "occupied", "out_of_service", "printer_problem"]
 
 RETRY_AFTER = 5
 _BEDS = {
@@ -29,6 +29,8 @@ def check_ready(name: str, state: PrinterState) -> None:
         raise UnavailableError(
             f"{name} is offline. {state.error or ''}".strip(), code="PRINTER_OFFLINE", retry_after=RETRY_AFTER
         )
+    if state.stale:
+        raise UnavailableError(f"{name} is overdue to answer.", code="PRINTER_OFFLINE", retry_after=RETRY_AFTER)
     if state.status == "error":
         raise ConflictError(f"{name} reports an error: {state.error or state.text}", code="PRINTER_ERROR")
     if state.status in ACTIVE_STATUSES:
@@ -44,6 +46,11 @@ def occupied(name: str, *, unknown: bool) -> ConflictError:
             code="PRINTER_HELD",
         )
     return ConflictError(f"{name} is printing another job.", code="PRINTER_BUSY")
+
+
+def out_of_service(name: str) -> ConflictError:
+    """It was disabled or removed."""
+    return ConflictError(f"{name} is out of service.", code="PRINTER_OUT_OF_SERVICE")
 
 
 def bed_not_clear(name: str, printer: PrinterRecord) -> ConflictError:

@@ -110,6 +110,14 @@ NEEDED = {
     "DELETE /files/{}/link": OPERATE,
     "POST /quick-print": OPERATE,
     "POST /estimate": LOOK,
+    "GET /printer-drivers": RULE,
+    "GET /printer-settings": RULE,
+    "POST /printer-settings": RULE,
+    "GET /printer-settings/{}": RULE,
+    "PUT /printer-settings/{}": RULE,
+    "PATCH /printer-settings/{}": RULE,
+    "DELETE /printer-settings/{}": RULE,
+    "POST /printer-test": RULE,
 }
 FLUXPRINTS = {"GET /status", "GET /job", "GET /temperature"}
 """Looked at without a printer's name there: FluxPrint says which printer it is."""

@@ -333,3 +333,25 @@ async def test_one_that_falls_silent_is_asked_and_offline_if_it_does_not_answer(
     telling.tell("back")
     await eventually(lambda: (supervisor.state.status, supervisor.state.text) == ("idle", "back"))
     assert telling.connections == 1
+
+
+async def test_a_silent_printer_turns_stale_then_offline_then_answers_again(
+    driver: Troubled, supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fluxgate_printing.printers.supervisor.OVERDUE", 0.1)
+    changes: list[PrinterState] = []
+    supervisor = supervise(driver, on_change=changes.append)
+    await supervisor.wait_for(lambda state: state.status == "idle", 5)
+    changes.clear()
+    driver.slow, driver.trouble = 1.0, PrinterOfflineError("gone")
+    seen = (await supervisor.wait_for(lambda state: state.stale, 5)).observed_at
+    assert supervisor.state.status == "idle", "what was last seen"
+    offline = await supervisor.wait_for(lambda state: state.status == "offline", 5)
+    assert (offline.stale, offline.observed_at) == (False, seen)
+    driver.slow, driver.trouble = 0.0, None
+    await supervisor.wait_for(lambda state: state.status == "idle" and not state.stale, 10)
+    assert [(state.status, state.stale) for state in changes] == [
+        ("idle", True),
+        ("offline", False),
+        ("idle", False),
+    ]

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fluxgate_printing.printers.factory import default_printer, effective_printers, make_driver
+from fluxgate_printing.printers.base import PrinterDriver
+from fluxgate_printing.printers.configured import default_printer, effective_printers
+from fluxgate_printing.printers.kinds import Kinds
 from fluxgate_printing.printers.moonraker import MoonrakerDriver
 from fluxgate_printing.printers.octoprint import OctoPrintDriver
 from fluxgate_printing.printers.prusalink import PrusaLinkDriver
 from fluxgate_printing.printers.virtual import VirtualPrinter
 from fluxgate_printing.settings import PrintingSettings
 
+KINDS = Kinds()
 URL = "http://octopi.local"
 
 
@@ -44,7 +47,7 @@ def prusa(**more: object) -> dict[str, object]:
     ],
 )
 def test_printers_and_their_order(section: dict[str, object], names: list[str]) -> None:
-    printers = effective_printers(settings(**section))
+    printers = effective_printers(settings(**section), KINDS)
     assert list(printers) == names
     assert default_printer(settings(**section)) == names[0]
 
@@ -91,15 +94,19 @@ def test_the_default_may_be_another() -> None:
 )
 def test_what_cant_be_right(section: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        effective_printers(settings(**section))
+        effective_printers(settings(**section), KINDS)
 
 
 def test_drivers(tmp_path: Path) -> None:
     right = {"driver": "virtual"}
     section = settings(printers={"left": octo(), "middle": klipper(), "link": prusa(api_key="k"), "right": right})
-    printers = effective_printers(section)
-    assert isinstance(make_driver("middle", printers["middle"], tmp_path), MoonrakerDriver)
-    assert isinstance(make_driver("left", printers["left"], tmp_path), OctoPrintDriver)
-    assert isinstance(make_driver("link", printers["link"], tmp_path), PrusaLinkDriver)
-    assert isinstance(make_driver("right", printers["right"], tmp_path), VirtualPrinter)
+    printers = effective_printers(section, KINDS)
+
+    def driver(name: str) -> PrinterDriver:
+        return KINDS.of(printers[name]).driver(name, printers[name], tmp_path)
+
+    assert isinstance(driver("middle"), MoonrakerDriver)
+    assert isinstance(driver("left"), OctoPrintDriver)
+    assert isinstance(driver("link"), PrusaLinkDriver)
+    assert isinstance(driver("right"), VirtualPrinter)
     assert list(tmp_path.iterdir()) == [], "nothing happens before a printer is used"
