@@ -89,9 +89,10 @@ class Callers:
             raise ForbiddenError("You may look at this file's project and not print for it.", code="PROJECT_FORBIDDEN")
         return project_id
 
-    async def projects_of(self, principal: Principal) -> frozenset[UUID]:
-        """The projects in which the caller has any part."""
-        return await self._projects.of(principal.id)
+    async def sees_by_projects(self, principal: Principal) -> Sight:
+        """What the caller may look at, with the caller's projects looked up: for long lists, and for what is judged
+        without the database."""
+        return await self._projects.narrowed(self.sees(principal))
 
     async def may_print_for(self, project: UUID | None, user: str) -> bool:
         """Whether a user's part in a project is more than to look."""

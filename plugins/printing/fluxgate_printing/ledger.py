@@ -67,7 +67,7 @@ class JobLedger:
         self, wanted: HistoryFilter, limit: int, offset: int, principal: Principal
     ) -> tuple[list[LedgerEntry], int]:
         """A page of the jobs that ended, latest first, and how many there are, as far as they are counted."""
-        sight = await self.past.narrowed(self.callers.sees(principal))
+        sight = await self.callers.sees_by_projects(principal)
         page = await self.past.page(wanted, limit, offset, sight)
         if len(page) < limit and (page or not offset):
             total = offset + len(page)
@@ -88,7 +88,7 @@ class JobLedger:
 
     async def parts(self, project: UUID, principal: Principal, *, monthly: bool) -> tuple[list[Part], datetime | None]:
         """A project's jobs, summed up, and when the newest was made."""
-        sight = (await self.past.narrowed(self.callers.sees(principal))).of_project(project)
+        sight = (await self.callers.sees_by_projects(principal)).of_project(project)
         return await self.sums.parts(project, sight, monthly=monthly), await self.sums.latest(project, sight)
 
     # -- changing

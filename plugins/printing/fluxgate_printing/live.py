@@ -25,7 +25,6 @@ from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.states import FINAL
-from fluxgate_printing.sight import Sight
 
 __all__ = ["TOPICS", "Live", "Topic", "Wanted"]
 
@@ -167,8 +166,7 @@ class Live:
     async def sees(self, callers: Callers, principal: Principal, wanted: Wanted) -> Sees:
         """What of it a caller is told who wants that."""
         await self._catch_up()
-        sight = callers.sees(principal)
-        projects = await callers.projects_of(principal) if sight.own_only else frozenset()
+        sight = await callers.sees_by_projects(principal)
         printers = callers.access.printers(principal)
 
         def sees(event: Event) -> bool:
@@ -178,7 +176,9 @@ class Live:
                         "printers" in wanted.topics and _within(printer, printers) and _within(printer, wanted.printers)
                     )
                 case OfJob() as scope:
-                    return "jobs" in wanted.topics and _asked(scope, wanted) and _may_see(scope, sight, projects)
+                    if "jobs" not in wanted.topics or not _asked(scope, wanted):
+                        return False
+                    return sight.has_job(scope.created_by, scope.project_id, scope.printer)
             return "queue" in wanted.topics
 
         return sees
@@ -188,14 +188,6 @@ def _asked(scope: OfJob, wanted: Wanted) -> bool:
     if wanted.project is not None and scope.project_id != wanted.project:
         return False
     return wanted.printers is None or scope.printer is None or scope.printer in wanted.printers
-
-
-def _may_see(scope: OfJob, sight: Sight, projects: Collection[UUID]) -> bool:
-    """The same as `Sight.jobs`, of a job in memory."""
-    mine = scope.created_by is not None and scope.created_by == sight.me
-    if sight.own_only and not (mine or scope.project_id in projects or scope.printer in sight.ruled):
-        return False
-    return sight.printers is None or scope.printer is None or mine or scope.printer in sight.printers
 
 
 def _within(name: str, names: Collection[str] | None) -> bool:

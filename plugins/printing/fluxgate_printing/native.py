@@ -12,7 +12,7 @@ import msgspec
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, Gauge, HealthCheck, PluginContext, Policy, SocketRoute, StreamRoute
 from fluxgate.types import Receive, Scope, Send
-from fluxgate_printing.access import OPERATE, PRINTER, VIEW, WATCH, WATCH_ONE, Access
+from fluxgate_printing.access import OPERATE, VIEW, WATCH, WATCH_ONE, Access
 from fluxgate_printing.api import (
     contents,
     control,
@@ -29,8 +29,10 @@ from fluxgate_printing.api import (
     quick,
     reads,
 )
+from fluxgate_printing.api.camera import camera_routes
 from fluxgate_printing.api.views import printer_view
 from fluxgate_printing.callers import Callers
+from fluxgate_printing.camera import Camera
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.equipment import Equipment
 from fluxgate_printing.files.catalog import FileRepository
@@ -320,44 +322,16 @@ class NativeBackend:
                 summary=summary,
                 doc=doc,
             )
-        yield StreamRoute(
-            path=f"{prefix}/camera",
-            app=reads.camera(lambda: self.service),
-            doc=docs.CAMERA,
-            policy=policy,
-            rate="read",
-            name=f"{named}camera",
-            summary="Whether the camera gives pictures, and who watches",
-        )
-        yield StreamRoute(
-            path=f"{prefix}/camera/stream",
-            app=self._camera_stream,
-            doc=docs.STREAM,
-            policy=policy,
-            name=f"{named}camera_stream",
-            summary="The camera, live, as MJPEG",
-        )
-        yield StreamRoute(
-            path=f"{prefix}/camera/snapshot",
-            app=self._camera_snapshot,
-            doc=docs.SNAPSHOT,
-            policy=policy,
-            rate="read",
-            name=f"{named}camera_snapshot",
-            summary="One JPEG of the camera",
-        )
+        yield from camera_routes(self._camera, policy, prefix, named)
+
+    def _camera(self, printer: str | None) -> Camera:
+        return self.service.camera(printer)
 
     def _printers_by_status(self) -> list[tuple[tuple[str], float]]:
         return self.service.printers_by_status()
 
     async def _check_printers(self) -> CheckResult:
         return await self.service.check_printers()
-
-    async def _camera_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.service.camera(scope["path_params"].get(PRINTER)).stream(scope, receive, send)
-
-    async def _camera_snapshot(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.service.camera(scope["path_params"].get(PRINTER)).snapshot(scope, receive, send)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         await files.Upload(self.service)(scope, receive, send)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+import msgspec
+
 from fluxgate.db import Database
+from fluxgate_printing.sight import Sight
 
 __all__ = ["ProjectRepository"]
 
@@ -26,14 +29,13 @@ class ProjectRepository:
         )
         return str(rows[0]["role"]) if rows else None
 
-    async def of(self, user: str) -> frozenset[UUID]:
-        """The projects in which a user has any part."""
-        rows = await self._database.fetch(
-            "SELECT id FROM projects WHERE owner = {} UNION SELECT project_id FROM project_members WHERE user_id = {}",
-            user,
-            user,
-        )
-        return frozenset(UUID(str(row["id"])) for row in rows)
+    async def narrowed(self, sight: Sight) -> Sight:
+        """The same sight with the projects looked up that it is about."""
+        if not sight.own_only:
+            return sight
+        query, arguments = sight.my_projects()
+        rows = await self._database.fetch(query, *arguments)
+        return msgspec.structs.replace(sight, projects=frozenset(UUID(str(row["id"])) for row in rows))
 
     async def titles(self, projects: Iterable[UUID], user: str | None = None) -> dict[UUID, str]:
         """What projects are called, by their UUIDs; with a `user`, of those only in which that user is something."""

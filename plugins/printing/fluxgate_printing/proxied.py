@@ -10,11 +10,10 @@ import httpx
 
 from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, Principal, StreamRoute
-from fluxgate.types import Receive, Scope, Send
 from fluxgate_printing.accepted import project_named
 from fluxgate_printing.access import WATCH, Access
-from fluxgate_printing.api import docs, jobs, projects, quick
-from fluxgate_printing.api.reads import answer
+from fluxgate_printing.api import jobs, projects, quick
+from fluxgate_printing.api.camera import camera_routes
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera, SnapshotCamera
 from fluxgate_printing.costs import Costs
@@ -90,34 +89,7 @@ class FluxPrintBackend:
     @property
     def streams(self) -> tuple[StreamRoute, ...]:
         """The camera: one upstream stream, however many watch."""
-        return (
-            StreamRoute(
-                path="/camera",
-                app=self._view,
-                doc=docs.CAMERA,
-                policy=self.access.policy(WATCH),
-                rate="read",
-                name="camera",
-                summary="Whether the camera gives pictures, and who watches",
-            ),
-            StreamRoute(
-                path="/camera/stream",
-                app=self._stream,
-                doc=docs.STREAM,
-                policy=self.access.policy(WATCH),
-                name="camera_stream",
-                summary="The camera, live, as MJPEG",
-            ),
-            StreamRoute(
-                path="/camera/snapshot",
-                app=self._snapshot,
-                doc=docs.SNAPSHOT,
-                policy=self.access.policy(WATCH),
-                rate="read",
-                name="camera_snapshot",
-                summary="One JPEG of the camera",
-            ),
-        )
+        return camera_routes(lambda _printer: _running(self._camera), self.access.policy(WATCH))
 
     @property
     def checks(self) -> tuple[HealthCheck, ...]:
@@ -198,15 +170,6 @@ class FluxPrintBackend:
 
     async def _check_service(self) -> CheckResult:
         return await fluxprint_check(_running(self._client))
-
-    async def _view(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        await answer(send, _running(self._camera).view)
-
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _running(self._camera).stream(scope, receive, send)
-
-    async def _snapshot(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _running(self._camera).snapshot(scope, receive, send)
 
 
 def _running(part: T | None) -> T:

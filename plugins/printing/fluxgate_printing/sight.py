@@ -40,6 +40,16 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
         """A condition on `print_jobs`, and its arguments."""
         return self._condition("created_by", self.printers, self.ruled)
 
+    def has_job(self, created_by: str | None, project: UUID | None, printer: str | None) -> bool:
+        """The same of a job in memory. ValueError unless the projects have been looked up where they matter."""
+        mine = created_by is not None and created_by == self.me
+        if self.own_only:
+            if self.projects is None:
+                raise ValueError("whose projects these are hasn't been looked up")
+            if not (mine or project in self.projects or printer in self.ruled):
+                return False
+        return self.printers is None or printer is None or mine or printer in self.printers
+
     def files(self) -> tuple[str, list[object]]:
         """A condition on `files`, and its arguments."""
         return self._condition("uploaded_by", None, frozenset())

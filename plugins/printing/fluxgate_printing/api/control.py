@@ -8,6 +8,7 @@ from litestar.params import FromPath, JSONBody
 
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import COMMAND, COMMAND_ONE, GCODE_ONE
+from fluxgate_printing.api.noting import commanded
 from fluxgate_printing.api.schemas import Done, Gcode, Heat, Home, Jog, Target
 from fluxgate_printing.service import PrintingService
 
@@ -64,8 +65,8 @@ async def _heat(  # noqa: PLR0917 - the handlers' own arguments
     service: PrintingService, audit: AuditNotes, principal: Principal, printer: str | None, heater: str, target: float
 ) -> Done:
     station = service.station(printer)
-    lane = await service.command(principal, printer)
-    audit.note(target=f"printer:{lane.name}", heater=heater, celsius=str(target))
+    lane = await commanded(service, audit, principal, printer)
+    audit.note(heater=heater, celsius=str(target))
     station.bounds.check_temperature(heater, target)
     await lane.set_temperature(heater, target)
     return Done(message=f"{heater} is heated to {target:g} °C." if target else f"{heater} is switched off.")
@@ -86,8 +87,8 @@ async def home(
     principal: NamedDependency[Principal],
 ) -> Done:
     """409 while it prints."""
-    lane = await service.command(principal, printer)
-    audit.note(target=f"printer:{lane.name}", axes=" ".join(data.axes))
+    lane = await commanded(service, audit, principal, printer)
+    audit.note(axes=" ".join(data.axes))
     await lane.home(data.axes)
     return Done(message=f"{lane.name} drives home.")
 
@@ -107,8 +108,7 @@ async def jog(
     principal: NamedDependency[Principal],
 ) -> Done:
     """By so many mm. 409 while it prints."""
-    lane = await service.command(principal, printer)
-    audit.note(target=f"printer:{lane.name}")
+    lane = await commanded(service, audit, principal, printer)
     if not data.moves:
         return Done(message="There is nothing to move.")
     await lane.jog(data.moves, data.speed)
@@ -131,8 +131,8 @@ async def gcode(
 ) -> Done:
     """Commands that the configuration allows for this printer. 409 while it prints."""
     station = service.station(printer)
-    lane = await service.command(principal, printer)
-    audit.note(target=f"printer:{lane.name}", gcode="; ".join(data.commands)[:200])
+    lane = await commanded(service, audit, principal, printer)
+    audit.note(gcode="; ".join(data.commands)[:200])
     commands = station.bounds.checked_gcode(data.commands)
     await lane.send_gcode(commands)
     return Done(message=f"{len(commands)} command(s) were sent.", count=len(commands))

@@ -22,6 +22,7 @@ from fluxgate_printing.api.equipment_schemas import (
     entry_view,
     trial_view,
 )
+from fluxgate_printing.api.noting import note_printer
 from fluxgate_printing.api.schemas import Done
 from fluxgate_printing.equipment import Equipment
 
@@ -53,7 +54,8 @@ async def add(
 ) -> PrinterEntryView:
     """It is used at once, without a restart. 409 when there is one of that name, 422 for settings that can't be right;
     whether they are, `POST /printer-test` says."""
-    audit.note(target=f"printer:{data.name}", driver=str(data.settings.get("driver")))
+    note_printer(audit, data.name)
+    audit.note(driver=str(data.settings.get("driver")))
     return entry_view(
         await equipment.add(data.name, data.settings, principal.id, enabled=data.enabled, default=data.default)
     )
@@ -74,7 +76,8 @@ async def edit(
 ) -> PrinterEntryView:
     """All of them; the gateway turns to the printer anew, and takes up again what it prints. 409 for one of the
     configuration, and when somebody else has changed it meanwhile."""
-    audit.note(target=f"printer:{printer}", changed=" ".join(sorted(data.settings)))
+    note_printer(audit, printer)
+    audit.note(changed=" ".join(sorted(data.settings)))
     return entry_view(await equipment.change(printer, data.settings, principal.id, data.revision))
 
 
@@ -91,7 +94,8 @@ async def switch(
     audit: NamedDependency[AuditNotes],
 ) -> PrinterEntryView:
     """It outlasts restarts, for printers of the configuration too. 409 while it has a job, or is the default."""
-    audit.note(target=f"printer:{printer}", enabled=data.enabled, default=data.default)
+    note_printer(audit, printer)
+    audit.note(enabled=data.enabled, default=data.default)
     return entry_view(await equipment.switch(printer, enabled=data.enabled, default=data.default))
 
 
@@ -106,7 +110,7 @@ async def remove(
     printer: FromPath[str], equipment: NamedDependency[Equipment], audit: NamedDependency[AuditNotes]
 ) -> Done:
     """What it printed stays in the history. 409 while it has a job, is the default, or is in the configuration."""
-    audit.note(target=f"printer:{printer}")
+    note_printer(audit, printer)
     await equipment.remove(printer)
     return Done(message=f"{printer} is removed.")
 
@@ -124,7 +128,7 @@ async def attempt(
     """It is asked once, and nothing is kept; what is wrong is said with what to do about it."""
     if data.name is None and data.settings is None:
         raise BadRequestError("Say which printer: name, settings, or both.", code="INVALID_REQUEST", field="name")
-    audit.note(target=f"printer:{data.name or 'new'}")
+    note_printer(audit, data.name or "new")
     return trial_view(await equipment.try_out(data.name, data.settings))
 
 

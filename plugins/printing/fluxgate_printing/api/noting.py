@@ -1,11 +1,13 @@
-"""What the audit trail is told of a job: enough to find it again, and no more."""
+"""What the audit trail is told of a job or a printer: enough to find it again, and no more."""
 
 from __future__ import annotations
 
-from fluxgate.plugin import AuditNotes
+from fluxgate.plugin import AuditNotes, Principal
+from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.records import JobRecord
+from fluxgate_printing.service import PrintingService
 
-__all__ = ["note_job"]
+__all__ = ["commanded", "note_job", "note_printer"]
 
 
 def note_job(audit: AuditNotes, job: JobRecord) -> None:
@@ -17,3 +19,23 @@ def note_job(audit: AuditNotes, job: JobRecord) -> None:
         project=None if job.project_id is None else str(job.project_id),
         printer=job.printer_name,
     )
+
+
+def note_printer(audit: AuditNotes, name: str) -> None:
+    """Note which printer it was."""
+    audit.note(target=f"printer:{name}")
+
+
+async def commanded(
+    service: PrintingService,
+    audit: AuditNotes,
+    principal: Principal,
+    printer: str | None = None,
+    *,
+    stopping: bool = False,
+) -> PrinterLane:
+    """The lane of a printer that the caller may command, by default the default one, noted. Raises as
+    `PrintingService.command`."""
+    lane = await service.command(principal, printer, stopping=stopping)
+    note_printer(audit, lane.name)
+    return lane

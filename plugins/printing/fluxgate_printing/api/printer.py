@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import COMMAND
+from fluxgate_printing.api.noting import commanded
 from fluxgate_printing.api.schemas import Done
 from fluxgate_printing.service import PrintingService
 
@@ -16,8 +17,7 @@ async def cancel(
     service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes], principal: NamedDependency[Principal]
 ) -> Done:
     """409 when nothing prints."""
-    lane = await service.command(principal, stopping=True)
-    audit.note(target=f"printer:{lane.name}")
+    lane = await commanded(service, audit, principal, stopping=True)
     await lane.cancel()
     return Done(message="The print is being canceled.")
 
@@ -27,8 +27,7 @@ async def pause(
     service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes], principal: NamedDependency[Principal]
 ) -> Done:
     """409 when nothing prints."""
-    lane = await service.command(principal, stopping=True)
-    audit.note(target=f"printer:{lane.name}")
+    lane = await commanded(service, audit, principal, stopping=True)
     await lane.pause()
     return Done(message="The print is being paused.")
 
@@ -38,7 +37,6 @@ async def resume(
     service: NamedDependency[PrintingService], audit: NamedDependency[AuditNotes], principal: NamedDependency[Principal]
 ) -> Done:
     """409 when nothing is paused."""
-    lane = await service.command(principal)
-    audit.note(target=f"printer:{lane.name}")
+    lane = await commanded(service, audit, principal)
     await lane.resume()
     return Done(message="The print goes on.")

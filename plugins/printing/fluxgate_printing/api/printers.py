@@ -8,6 +8,7 @@ from litestar.params import FromPath, JSONBody
 
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import COMMAND_ONE, VIEW, WATCH_ONE
+from fluxgate_printing.api.noting import commanded, note_printer
 from fluxgate_printing.api.schemas import (
     BedView,
     Done,
@@ -71,7 +72,8 @@ async def change(
     principal: NamedDependency[Principal],
 ) -> PrinterView:
     """It outlasts restarts; null is as configured."""
-    audit.note(target=f"printer:{service.lane(printer).name}", auto_start=data.auto_start)
+    note_printer(audit, service.lane(printer).name)
+    audit.note(auto_start=data.auto_start)
     await service.set_auto_start(printer, data.auto_start)
     return await _view_now(service, principal, printer)
 
@@ -90,7 +92,8 @@ async def load(
     principal: NamedDependency[Principal],
 ) -> PrinterView:
     """Jobs that need another material, or more of it, wait. What prints use up is taken off `grams`."""
-    audit.note(target=f"printer:{service.lane(printer).name}", material=data.type)
+    note_printer(audit, service.lane(printer).name)
+    audit.note(material=data.type)
     await service.load_material(printer, data.type, data.color, data.grams)
     return await _view_now(service, principal, printer)
 
@@ -109,7 +112,7 @@ async def clear_bed(
     principal: NamedDependency[Principal],
 ) -> BedView:
     """After a print, a printer takes no other until somebody has looked and says so."""
-    audit.note(target=f"printer:{service.lane(printer).name}")
+    note_printer(audit, service.lane(printer).name)
     record = await service.clear_bed(printer, principal)
     return printer_view(service.station(printer), record, None, is_default=False).bed
 
@@ -128,8 +131,7 @@ async def cancel(
     principal: NamedDependency[Principal],
 ) -> Done:
     """409 when nothing prints."""
-    lane = await service.command(principal, printer, stopping=True)
-    audit.note(target=f"printer:{lane.name}")
+    lane = await commanded(service, audit, principal, printer, stopping=True)
     await lane.cancel()
     return Done(message="The print is being canceled.")
 
@@ -148,8 +150,7 @@ async def pause(
     principal: NamedDependency[Principal],
 ) -> Done:
     """409 when nothing prints."""
-    lane = await service.command(principal, printer, stopping=True)
-    audit.note(target=f"printer:{lane.name}")
+    lane = await commanded(service, audit, principal, printer, stopping=True)
     await lane.pause()
     return Done(message="The print is being paused.")
 
@@ -168,7 +169,6 @@ async def resume(
     principal: NamedDependency[Principal],
 ) -> Done:
     """409 when nothing is paused."""
-    lane = await service.command(principal, printer)
-    audit.note(target=f"printer:{lane.name}")
+    lane = await commanded(service, audit, principal, printer)
     await lane.resume()
     return Done(message="The print goes on.")

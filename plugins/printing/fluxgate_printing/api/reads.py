@@ -68,15 +68,6 @@ def served(read: Read, service: Callable[[], PrintingService]) -> ASGIApp:
     return app
 
 
-def camera(service: Callable[[], PrintingService]) -> ASGIApp:
-    """`GET /camera`: a `CameraView`, from memory."""
-
-    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-        await answer(send, service().camera(scope["path_params"].get(PRINTER)).view)
-
-    return app
-
-
 async def answer(send: Send, content: object) -> None:
     """`content` as a JSON answer."""
     body = _encoder.encode(content)

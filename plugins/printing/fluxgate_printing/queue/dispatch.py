@@ -135,10 +135,10 @@ class Dispatcher:
         if not any(_is_free(station.lane) for station in self.stations.values()):
             return 0
         outlook = await self.look()
+        used = _used(outlook.floor)
         given = 0
         for job in outlook.queue:
             ready = [name for name, reason in outlook.reasons[job.id].items() if reason is None]
-            used = {name: record.used_seconds for name, record in outlook.floor.items()}
             for name in least_used(ready, used):
                 if await self._give(job, name):
                     given += 1
@@ -152,6 +152,7 @@ class Dispatcher:
             name: self._state_of(station, floor.get(name) or PrinterRecord(name=name))
             for name, station in self.stations.items()
         }
+        used = _used(floor)
         promised: set[str] = set()
         reasons: dict[UUID, dict[str, Reason | None]] = {}
         now = time.monotonic()
@@ -160,7 +161,6 @@ class Dispatcher:
                 name: self._reason(job, name, floor, states, paused=paused, promised=promised, now=now)
                 for name in self.stations
             }
-            used = {name: record.used_seconds for name, record in floor.items()}
             if ready := least_used((name for name, reason in of_job.items() if reason is None), used):
                 promised.add(ready[0])
                 for name in ready[1:]:
@@ -238,3 +238,7 @@ class Dispatcher:
 def _is_free(lane: PrinterLane) -> bool:
     state = lane.supervisor.state
     return lane.job is None and not lane.out_of_service and state.status == "idle" and not state.stale
+
+
+def _used(floor: Mapping[str, PrinterRecord]) -> dict[str, int]:
+    return {name: record.used_seconds for name, record in floor.items()}

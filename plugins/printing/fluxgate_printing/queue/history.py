@@ -47,14 +47,6 @@ class JobHistory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def narrowed(self, sight: Sight) -> Sight:
-        """The same sight with the caller's projects looked up, for `page` and `count`."""
-        if not sight.own_only:
-            return sight
-        query, arguments = sight.my_projects()
-        rows = await self._database.fetch(query, *arguments)
-        return msgspec.structs.replace(sight, projects=frozenset(UUID(str(row["id"])) for row in rows))
-
     async def page(
         self, wanted: HistoryFilter = ANYTHING, limit: int = 20, offset: int = 0, sight: Sight = EVERYTHING
     ) -> list[JobRecord]:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fluxgate_printing.files.catalog import FileRepository
+from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue import history as history_module
 from fluxgate_printing.queue.history import HistoryFilter, JobHistory
 from fluxgate_printing.queue.records import NewJob
@@ -99,18 +100,21 @@ async def test_only_what_the_caller_sees(database: Database) -> None:
     await job(database, file_name="olgas.gcode", created_by="olga", project_id=theirs)
     await job(database, file_name="ours.gcode", created_by="olga", project_id=shared)
     await job(database, file_name="nobodys.gcode")
-    history, sight = JobHistory(database), Sight(me="otto", own_only=True)
-    narrowed = await history.narrowed(sight)
+    history, projects, sight = JobHistory(database), ProjectRepository(database), Sight(me="otto", own_only=True)
+    narrowed = await projects.narrowed(sight)
+    for each in await history.page():
+        in_sql = each.file_name in {"mine.gcode", "ours.gcode"}
+        assert narrowed.has_job(each.created_by, each.project_id, each.printer_name) == in_sql
     assert narrowed.projects == {shared}
     for seen in (sight, narrowed):
         assert {each.file_name for each in await history.page(sight=seen)} == {"mine.gcode", "ours.gcode"}
         assert await history.count(sight=seen) == 2
         assert await history.page(HistoryFilter(project=theirs), sight=seen) == []
-    stranger = await history.narrowed(Sight(me="sam", own_only=True))
+    stranger = await projects.narrowed(Sight(me="sam", own_only=True))
     assert (stranger.projects, await history.page(sight=stranger)) == (frozenset(), [])
-    editor = await history.narrowed(Sight(me="otto", own_only=True, editing=True))
+    editor = await projects.narrowed(Sight(me="otto", own_only=True, editing=True))
     assert [each.file_name for each in await history.page(sight=editor)] == ["mine.gcode"]
-    ruling = await history.narrowed(Sight(me="sam", own_only=True, ruled=frozenset({"mk4"})))
+    ruling = await projects.narrowed(Sight(me="sam", own_only=True, ruled=frozenset({"mk4"})))
     assert await history.page(sight=ruling) == []
     assert await ProjectStatistics(database).parts(theirs, sight) == []
     assert await ProjectStatistics(database).latest(theirs, sight) is None
