@@ -29,7 +29,7 @@ from plugins.printing.tests.e2e.callers import (
 )
 from tests.adversarial.ledger import PROPERTY, Ledger
 from tests.support.fluxprint import running_fluxprint
-from tests.support.printing_gateway import PrintingGateway, problem
+from tests.support.printing_gateway import PrintingGateway, ok, problem
 
 pytestmark = pytest.mark.xdist_group("printing-access")
 
@@ -416,12 +416,13 @@ def test_a_grant_for_one_printer_is_no_grant_for_another(native: PrintingGateway
     native.client.delete(f"{native.url}/api/printing/queue")
 
 
-def test_a_grant_must_name_what_there_is() -> None:
+def test_a_grant_on_what_is_not_there_gives_nothing_and_the_log_says_so() -> None:
     config = AUTH + NATIVE.replace('printers = ["first"]', 'printers = ["frist"]')
-    gateway = PrintingGateway(config, headers=as_("admin"))
-    try:
-        gateway.start(quarantined=True)
-        assert "frist" in json.dumps(gateway.health())
-        gateway.stop()
-    finally:
-        gateway.discard()
+    with PrintingGateway(config, headers=as_("admin")) as gateway:
+        assert "grants something on frist; there is no such printer or group" in gateway.log
+        one = gateway.client.get(f"{gateway.url}/api/printing/printers", headers=as_("operator of the first"))
+        problem(one, 403, "FORBIDDEN")
+        body = {"name": "frist", "settings": {"driver": "virtual"}}
+        assert gateway.request("POST", "/printer-settings", json=body).status_code == 201
+        seen = gateway.client.get(f"{gateway.url}/api/printing/printers", headers=as_("operator of the first"))
+        assert [each["name"] for each in ok(seen)["printers"]] == ["frist"], "from now on it does"
