@@ -239,6 +239,15 @@ class Crashing(PrintingGateway):
         """A person says that the job of `file`, whose outcome isn't known, is over."""
         self.delete(f"/queue/{self.job_of(self.file)['fluxprint_queue_id']}")
 
+    def cancel(self) -> None:
+        """A person cancels what prints."""
+        self.post(f"/printers/{self.printer.name}/job/cancel")
+        self.wait_job("canceled")
+
+    def clear_bed(self) -> None:
+        """A person says that the bed is clear."""
+        self.post(f"/printers/{self.printer.name}/bed-clear")
+
     def check(self, begun: int) -> None:
         """The job of `file` is over, having been begun so often: its print lies on the bed until a person takes it off,
         and only then the next job prints. All jobs that were accepted are there."""
@@ -246,7 +255,7 @@ class Crashing(PrintingGateway):
         bed = self.bed
         assert (bed["clear"], bed["jobId"]) == (False, job["id"])
         wait_for(lambda: self.next_reason() == "bed_not_clear", 30, "the next job waits for the bed")
-        self.post(f"/printers/{self.printer.name}/bed-clear")
+        self.clear_bed()
         following = wait_for(lambda: (row := self.job_of(NEXT))["status"] == "completed" and row, 30, "the next job")
         [floor] = self.rows(f"SELECT * FROM print_printers WHERE name = '{self.printer.name}'")
         assert following["started_at"] > floor["cleared_at"] > job["completed_at"]
