@@ -304,13 +304,14 @@ def _handlers(record: PluginRecord, spec: PluginSpec, endpoint: ASGIApp) -> tupl
     router = Router(path=record.prefix, route_handlers=handlers, tags=[record.name])
     trial = build_litestar([router])
     routes: list[Route] = []
+    seen: set[Router] = set()
     for declared in trial.routes:
         if not declared.path.startswith(record.prefix):
             continue
         if not isinstance(declared, HTTPRoute):
             raise PluginError(f"{declared.path}: only HTTP handlers are served; long-lived answers are streams")
         for handler in declared.route_handlers:
-            _refuse_hidden(record, handler)
+            _refuse_hidden(record, handler, seen)
             routes += _handler_routes(record, declared.path, handler, endpoint)
     return router, routes
 
@@ -353,10 +354,12 @@ def _of_type(body: Body | None, annotation: object) -> Body | None:
     return msgspec.structs.replace(body or Body(), type=annotation)
 
 
-def _refuse_hidden(record: PluginRecord, handler: HTTPRouteHandler) -> None:
-    """Of two handlers for one method and path Litestar silently keeps one; the routers they came from have both."""
+def _refuse_hidden(record: PluginRecord, handler: HTTPRouteHandler, seen: set[Router]) -> None:
+    """Of two handlers for one method and path Litestar silently keeps one; the routers they came from have both.
+    `seen`: the routers that were looked through."""
     owner = handler.owner
-    while isinstance(owner, Router) and not isinstance(owner, Litestar):
+    while isinstance(owner, Router) and not isinstance(owner, Litestar) and owner not in seen:
+        seen.add(owner)
         for declared in owner.routes:
             if isinstance(declared, HTTPRoute) and len(declared.route_handlers) > 1:
                 table = RouteTable()

@@ -243,6 +243,7 @@ class Klippy:
     def __init__(self, folder: Path, broken: str | None) -> None:
         self.folder = folder
         self._broken = broken
+        self.prints: list[str] = []  # the files that were begun, over all restarts; Klipper itself doesn't tell
         self._clients: set[Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._begin()
@@ -300,7 +301,7 @@ class Klippy:
                 "warnings": [],
                 "save_config_pending": False,
             },
-            "gcode": {"commands": {}, "waiting": self.waiting},
+            "gcode": {"commands": {}, "waiting": self.waiting, "prints": list(self.prints)},
         }
         if self.state in {"startup", "error"}:
             return found
@@ -556,8 +557,10 @@ class Klippy:
         if self.sd.work is not None:
             raise CommandError("SD busy")
         await self.sd.reset()
-        self.sd.load(params["FILENAME"].removeprefix("/"))
+        name = params["FILENAME"].removeprefix("/")
+        self.sd.load(name)
         self.sd.resume()
+        self.prints.append(name)
 
     async def cmd_SDCARD_RESET_FILE(self, params: Params) -> None:
         await self.sd.reset()

@@ -31,11 +31,13 @@ which file it is printing, and so can't be tested with a printer that is faster 
 
 
 class MarlinSerial:
-    """The printer. `port`: the path to open, which stays the same over `unplug` and `plug`."""
+    """The printer. `port`: the path to open, which stays the same over `unplug` and `plug`; `messages`: what it was
+    told to show (`M117`)."""
 
     def __init__(self, port: Path) -> None:
         self.port = port
         self.targets = {"tool0": 0.0, "bed": 0.0}
+        self.messages: list[str] = []
         self._eeprom = bytearray(0x1000)
         self._progress = {"P": -1, "R": -1, "Q": -1, "S": -1}
         self._master = self._slave = -1
@@ -102,6 +104,8 @@ class MarlinSerial:
         values = {parameter[0]: parameter[1:] for parameter in parameters}
         if code == "G4":
             self._unplugged.wait(float(values.get("S", 0)) + float(values.get("P", 0)) / 1000)
+        elif code == "M117":
+            self.messages.append(" ".join(parameters))
         elif code == "M400":
             self._unplugged.wait(PLANNED)
         elif code in {"M104", "M109"}:

@@ -126,6 +126,12 @@ class MoonrakerServer:
         assert isinstance(waiting, int)
         return waiting
 
+    def prints(self) -> list[str]:
+        """The files that Klipper began to print since its process began, each as often."""
+        prints = self.objects("gcode")["gcode"]["prints"]
+        assert isinstance(prints, list)
+        return prints
+
     def reset(self) -> None:
         """Whatever a test left behind: running, Klipper freshly started, no files, no cameras."""
         if self.process is None or self.process.poll() is not None:

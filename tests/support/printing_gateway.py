@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -46,8 +46,11 @@ class PrintingGateway:
     """A gateway on a free port. `config`: the text of its fluxgate.toml; `headers`: what each request carries, such as
     a credential; `env`: what its environment has besides.
 
-    A context manager: leaving ends it with SIGTERM and expects exit code 0. All calls block.
+    `program`: what Python runs. A context manager: leaving ends it with SIGTERM and expects exit code 0. All calls
+    block.
     """
+
+    program: Sequence[str | Path] = ("-m", "fluxgate", "run")
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class PrintingGateway:
         self._log = self.folder / "log"
         self._out = self.folder / "out"
         (self.folder / "fluxgate.toml").write_text(config)
-        self._env = {
+        self.env = {
             "PATH": os.environ.get("PATH", ""),
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
@@ -102,16 +105,7 @@ class PrintingGateway:
 
     def start(self, timeout: float = 60, *, quarantined: bool = False) -> None:
         """Start it, and wait until it answers that it is ready, or that the plugin is quarantined."""
-        with self._log.open("ab") as log, self._out.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "fluxgate", "run"],
-                cwd=self.folder,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-            )
-        process = self.process
+        process = self.launch()
 
         def listening() -> str:
             assert process.poll() is None, f"the gateway ended with {process.returncode}:\n{self.log}"
@@ -122,6 +116,19 @@ class PrintingGateway:
         wait_for(lambda: self.client.get(f"{self.url}/-/health/live").is_success, timeout, "the gateway lives")
         status = self.health()["plugins"]["printing"]["status"]
         assert status == ("quarantined" if quarantined else "active"), f"the plugin is {status}:\n{self.log}"
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it, and wait for nothing."""
+        with self._log.open("ab") as log, self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, *self.program],
+                cwd=self.folder,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+            )
+        return self.process
 
     def stop(self) -> None:
         """SIGTERM; it must end by itself, with code 0."""

@@ -84,7 +84,9 @@ class PrinterLane:
         self._writing = asyncio.Lock()
         self._held: Held | None = None
         self._unattended = False
-        """It was seen at a print that no job here stands for, and that hasn't been noted yet."""
+        """It was seen at a print that no job here stands for, and whose end hasn't been noted yet."""
+        self._blocked = False
+        """That print itself has been noted."""
         self._saved: tuple[str, float | None] | None = None
         self._saved_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -318,7 +320,7 @@ class PrinterLane:
                 async with self._claiming:
                     await self._note_unattended()
             return
-        self._unattended = False
+        self._unattended = self._blocked = False
         verdict = judge(held, state)
         match verdict:
             case Seen():
@@ -331,11 +333,14 @@ class PrinterLane:
                 pass
 
     async def _note_unattended(self) -> None:
-        """A print that nobody here had started lies on the bed once it has ended."""
-        if self._unattended and self._held is None and self.supervisor.state.status in {"idle", "error"}:
-            await self._floor.block_bed(self.name)
-            log.info("printer %s: a print ended that wasn't started from here", self.name)
-            self._unattended = False
+        """A print that nobody here had started lies on the bed. Noted as soon as it is seen, for a process that is
+        killed forgets it, and when it has ended, for somebody may have called the bed clear meanwhile."""
+        over = self.supervisor.state.status in {"idle", "error"}
+        if not self._unattended or self._held is not None or (self._blocked and not over):
+            return
+        await self._floor.block_bed(self.name)
+        log.info("printer %s: a print %s that wasn't started from here", self.name, "ended" if over else "was seen")
+        self._unattended = self._blocked = not over
 
     async def _seen(self, held: Held, state: PrinterState) -> None:
         held.last_seen = state.observed_at

@@ -52,6 +52,11 @@ def moonraker_config(url: str, key: str, **options: object) -> str:
     return _server("klipper", "moonraker", url, key, options)
 
 
+def prusalink_config(url: str, key: str, **options: object) -> str:
+    """A configuration with one PrusaLink, `prusa`."""
+    return _server("prusa", "prusalink", url, key, options)
+
+
 def _server(name: str, driver: str, url: str, key: str, options: dict[str, object]) -> str:
     lines = [f"{key} = {value!r}" for key, value in options.items()]
     return "\n".join(

@@ -42,6 +42,13 @@ async def refused(rig: LaneRig, job: JobRecord) -> str:
     return caught.value.problem_code
 
 
+async def bed_is(rig: LaneRig, reason: str) -> None:
+    async def so() -> bool:
+        return (await rig.floor.get(PRINTER)).bed == reason
+
+    await eventually(so)
+
+
 @pytest.mark.parametrize("end", ["completed", "canceled", "failed"])
 async def test_whatever_ends_a_print_blocks_the_bed_until_somebody_clears_it(rig: LaneRig, end: str) -> None:
     first = await print_one(rig)
@@ -86,13 +93,27 @@ async def test_a_print_that_nobody_here_started_blocks_it(rig: LaneRig, status: 
     rig.printer.begin(None, "by-hand.gcode")
     await eventually(lambda: rig.lane.supervisor.state.status == "printing")
     rig.printer.end(completed=True)
-    job = await rig.add()
+    await bed_is(rig, "unattended")
+    assert await refused(rig, await rig.add()) == "BED_NOT_CLEAR"
 
-    async def blocked() -> bool:
-        return (await rig.floor.get(PRINTER)).bed == "unattended"
 
-    await eventually(blocked)
-    assert await refused(rig, job) == "BED_NOT_CLEAR"
+async def test_a_print_that_nobody_here_started_and_whose_end_nobody_saw_blocks_it(rig: LaneRig) -> None:
+    """The gateway is killed after it has seen the print, and comes back when that is over."""
+    rig.printer.begin(None, "by-hand.gcode")
+    await bed_is(rig, "unattended")
+    await rig.lane.aclose()
+    rig.printer.end(completed=True)
+    await rig.crash()
+    assert await refused(rig, await rig.add()) == "BED_NOT_CLEAR"
+
+
+async def test_a_bed_that_was_called_clear_in_mid_print_isnt_at_its_end(rig: LaneRig) -> None:
+    rig.printer.begin(None, "by-hand.gcode")
+    await bed_is(rig, "unattended")
+    await rig.floor.clear_bed(PRINTER, "otto")
+    rig.printer.end(completed=True)
+    await bed_is(rig, "unattended")
+    assert await refused(rig, await rig.add()) == "BED_NOT_CLEAR"
 
 
 async def test_without_the_gate_a_bed_is_never_in_the_way(rig: LaneRig) -> None:
