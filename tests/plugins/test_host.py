@@ -217,7 +217,7 @@ async def test_a_plugin_is_handed_what_it_declared_and_nothing_else() -> None:
         plugin("bare", look), plugin("rich", look, upstreams=(mine,)), plugin("other", upstreams=(theirs,))
     ) as running:
         bare, rich = sorted(seen, key=lambda context: context.name)
-        assert set(PluginContext.__struct_fields__) == {"name", "data_dir", "log", "clients", "database"}
+        assert set(PluginContext.__struct_fields__) == {"name", "data_dir", "log", "clients", "database", "vault"}
         assert (bare.clients, bare.database) == ({}, None)
         assert bare.log.name == "fluxgate.plugin.bare"
         assert bare.data_dir == running.data_dir / "bare"

@@ -81,7 +81,11 @@ class PrintingGateway:
         }
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.discard()
+            raise
         return self
 
     def __exit__(
