@@ -340,6 +340,7 @@ async def _serve(port: int) -> None:
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         backlog=4096,
+        timeout_keep_alive=3600,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
