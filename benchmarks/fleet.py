@@ -88,8 +88,8 @@ async def _measured(workshop: Workshop, count: int, database_url: str) -> list[R
     async with httpx.AsyncClient(trust_env=False, timeout=60, limits=limits) as client:
         await asyncio.gather(*(_begin(client, f"{printers.origin}/p{number}") for number in range(0, count, 2)))
         env = {"FLUXGATE_DATABASE_URL": database_url, "FLUXGATE_GATEWAY__MIGRATE": "auto"}
-        gateway = workshop.fluxgate(env, config=config_of(printers, count))
-        ready = wait_ready(gateway)
+        gateway = workshop.fluxgate(env, config=config_of(printers, count), wait=False)
+        ready = wait_ready(gateway, 120)
         api = f"http://{HOST}:{gateway.port}/api/printing"
         await _until_seen(client, api)
         seen = time.monotonic() - gateway.started

@@ -293,9 +293,11 @@ async def _tell(printer: OctoPrint, receive: Receive, send: Send) -> None:
 
     async def tell() -> None:
         await known.wait()
+        wait = random.uniform(0, TELLS_EVERY)  # two printers don't tell their states at the same moment
         while True:
             await send({"type": "websocket.send", "text": msgspec.json.encode(printer.told()).decode()})
-            await asyncio.sleep(TELLS_EVERY)
+            await asyncio.sleep(wait)
+            wait = TELLS_EVERY
 
     await receive()
     await send({"type": "websocket.accept"})
