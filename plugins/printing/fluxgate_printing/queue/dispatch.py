@@ -102,6 +102,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._failures: dict[UUID, tuple[int, float]] = {}
         self._holding: set[asyncio.Task[None]] = set()
+        self._giving: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
         """Something changed: look now."""
@@ -120,29 +121,37 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Look whenever something changes, and now and then."""
-        while True:
-            try:
-                await self.dispatch()
-            except ProblemError as error:
-                log.warning("the queue can't be looked at: %s", error)
-            except Exception:
-                log.exception("dispatching failed")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._wake.wait()
-            self._wake.clear()
+        try:
+            while True:
+                await self._dispatch_or_say_why()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._wake.wait()
+                self._wake.clear()
+        finally:
+            giving = tuple(self._giving.values())
+            for task in giving:
+                task.cancel()
+            await asyncio.gather(*giving, return_exceptions=True)
 
-    async def dispatch(self) -> int:
-        """Give every printer that takes jobs by itself, and is free, the first that fits; how many were given."""
+    async def _dispatch_or_say_why(self) -> None:
+        try:
+            await self.dispatch()
+        except ProblemError as error:
+            log.warning("the queue can't be looked at: %s", error)
+        except Exception:
+            log.exception("dispatching failed")
+
+    async def dispatch(self) -> None:
+        """Begin to give every printer that takes jobs by itself, and is free, the first that fits. One that is slow to
+        answer holds up no other."""
         if not any(_is_free(station.lane) for station in self.stations.values()):
-            return 0
+            return
         outlook = await self.look()
-        # All at once: a printer that is slow to answer holds up no other one.
-        return sum(
-            await asyncio.gather(
-                *(self._give(job, outlook.goes_to[job.id]) for job in outlook.queue if job.id in outlook.goes_to)
-            )
-        )
+        for job in outlook.queue:
+            name = outlook.goes_to.get(job.id)
+            if name is not None and name not in self._giving:
+                self._begin_to_give(job, name)
 
     async def look(self) -> Outlook:
         """Queue and printers now. UnavailableError when the database doesn't answer."""
@@ -206,20 +215,23 @@ class Dispatcher:
             return Reason("bed_not_clear", bed_not_clear(lane.name, record).message)
         return None
 
-    async def _give(self, job: JobRecord, name: str) -> bool:
+    def _begin_to_give(self, job: JobRecord, name: str) -> None:
+        task = asyncio.create_task(self._give(job, name), name=f"give job {job.id} to {name}")
+        self._giving[name] = task
+        task.add_done_callback(lambda _: self._giving.pop(name))
+
+    async def _give(self, job: JobRecord, name: str) -> None:
         station = self.stations.get(name)
         if station is None:
-            return False  # it was taken out of service meanwhile
+            return  # it was taken out of service meanwhile
         try:
             await station.lane.print(job)
         except ProblemError as problem:
             log.info("printer %s doesn't take job %s: %s", name, job.id, problem.message)
-            return False
         except Exception:
             log.exception("printer %s: giving it job %s failed", name, job.id)
-            return False
-        log.info("printer %s takes job %s", name, job.id)
-        return True
+        else:
+            log.info("printer %s takes job %s", name, job.id)
 
     def _put_on_hold(self, job: JobRecord, reason: str) -> None:
         async def hold() -> None:

@@ -28,14 +28,16 @@ pytestmark = pytest.mark.anyio
 
 
 class Slow(VirtualPrinter):
-    """Doesn't answer while `answers` is clear."""
+    """Doesn't answer while `answers` is clear; `asked` is set whenever it is asked."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(VirtualPrinterSettings(), directory)
+        self.asked = asyncio.Event()
         self.answers = asyncio.Event()
         self.answers.set()
 
     async def read_state(self) -> PrinterState:
+        self.asked.set()
         await self.answers.wait()
         return await super().read_state()
 
@@ -68,6 +70,13 @@ class Floor:
                 )
             yield
 
+    async def job_of(self, printer: str) -> JobRecord:
+        """What a printer prints, once it prints something."""
+        lane = self.stations[printer].lane
+        await eventually(lambda: lane.job)
+        assert lane.job is not None
+        return lane.job
+
     async def _content(self, job: JobRecord) -> Path:
         path = self._folder / job.file_name
         path.write_text("G4 S100\n")
@@ -90,15 +99,17 @@ async def queued(floor: Floor, model: str | None = None, *, on_hold: bool = Fals
 
 async def test_a_printer_that_is_slow_to_answer_holds_up_no_other(floor: Floor) -> None:
     async with floor.with_printers(a="small", b="small"):
-        slow = floor.printers["a"].answers
-        slow.clear()
-        for _ in range(2):
-            await queued(floor)
-        dispatching = asyncio.create_task(floor.dispatcher.dispatch())
-        await eventually(lambda: floor.stations["b"].lane.job)
-        assert floor.stations["a"].lane.job is None
-        slow.set()
-        assert await dispatching == 2
+        slow = floor.printers["a"]
+        slow.answers.clear()
+        slow.asked.clear()
+        first = await queued(floor)
+        await floor.dispatcher.dispatch()
+        await slow.asked.wait()
+        second = await queued(floor)
+        await floor.dispatcher.dispatch()
+        assert (await floor.job_of("b")).id == second.id
+        slow.answers.set()
+        assert (await floor.job_of("a")).id == first.id
 
 
 async def test_jobs_of_the_same_needs_are_told_apart_by_their_place(floor: Floor) -> None:
