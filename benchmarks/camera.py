@@ -1,7 +1,8 @@
-"""CPU of sharing one camera among 50 viewers (15 pictures a second of 50 kB), against nginx proxying each viewer.
+"""CPU of sharing one camera among many viewers (15 pictures a second of 50 kB), against nginx proxying each viewer.
 
 They take turns within one run; nginx is unbuffered, as a camera proxy must be, and opens one upstream connection a
-viewer. `guarded` is a whole gateway with the printing plugin, of which every viewer wants a token.
+viewer: so it isn't asked to serve more than this camera can. `guarded` is a whole gateway with the printing plugin, of
+which every viewer wants a token.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ from fluxgate.types import Receive, Scope, Send
 FPS = 15
 FRAME = 50_000
 VIEWERS = 50
+MOST_OF_NGINX = 200
 ROUNDS = 5
+MANY_ROUNDS = 3
+"""For more viewers than `VIEWERS`."""
 WARM_UP = 0.7
 WINDOW = 2.5
-GOAL = 0.5
 
 NGINX = """
 daemon off; master_process off; worker_processes 1; pid {dir}/pid; error_log stderr crit;
@@ -59,8 +62,8 @@ http {{
 def run(viewers: int = VIEWERS) -> dict[str, Any]:
     """Measure; takes about 35 s.
 
-    CPU in percent of a core (medians over the rounds), `ratio` of Fluxgate's to nginx's, `rate`: the slowest viewer's
-    pictures a second, `upstream_connections` to the camera.
+    CPU in percent of a core (medians over the rounds), `rate`: the slowest viewer's pictures a second,
+    `upstream_connections` to the camera. No `nginx` for more than `MOST_OF_NGINX` viewers.
     """
     with (
         tempfile.TemporaryDirectory(prefix="fluxgate-bench-") as folder,
@@ -69,9 +72,11 @@ def run(viewers: int = VIEWERS) -> dict[str, Any]:
         _child("gateway", camera) as gateway,
         _guarded(Path(folder), camera) as guarded,
     ):
-        peers = {"fluxgate": gateway, "guarded": guarded, "nginx": nginx}
+        peers = {"fluxgate": gateway, "guarded": guarded}
+        if viewers <= MOST_OF_NGINX:
+            peers["nginx"] = nginx
         found: dict[str, list[dict[str, float]]] = {name: [] for name in peers}
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if viewers <= VIEWERS else MANY_ROUNDS):
             for name, (process, port) in peers.items():
                 found[name].append(asyncio.run(_measure(process, port, camera, viewers)))
         memory = {name: psutil.Process(process.pid).memory_info().rss for name, (process, _) in peers.items()}
@@ -83,13 +88,6 @@ def run(viewers: int = VIEWERS) -> dict[str, Any]:
             "upstream_connections": max(int(one["upstream"]) for one in rounds),
             "rss_mb": round(memory[name] / 1e6, 1),
         }
-    result["ratio"] = round(result["fluxgate"]["cpu_percent"] / result["nginx"]["cpu_percent"], 3)
-    result["goal"] = GOAL
-    result["reached"] = (
-        result["ratio"] <= GOAL
-        and result["fluxgate"]["upstream_connections"] == 1
-        and result["fluxgate"]["rate"] >= FPS * 0.95  # a window may miss one picture
-    )
     return result
 
 

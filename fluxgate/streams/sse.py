@@ -17,7 +17,7 @@ from fluxgate.types import Receive, Scope, Send
 __all__ = ["last_event_id", "serve_events"]
 
 BEAT = 15.0
-"""Seconds of silence after which a comment says that the connection lives."""
+"""Seconds between comments, which say that the connection lives."""
 RETRY = 2000
 """Milliseconds after which a browser that lost the connection comes back."""
 _HEADERS = [
@@ -84,18 +84,21 @@ async def _send(hub: EventHub, listener: Listener, opening: Opening, scope: Scop
     if first is not None:
         body = _frames(hub, first) if listener.resumed else _frame(hub.id_now, b"snapshot", opening(first))
         await send({"type": "http.response.body", "body": b"retry: %d\n\n" % RETRY + body, "more_body": True})
-    while True:
-        try:
-            async with asyncio.timeout(BEAT):
-                events = await anext(listener)
-        except TimeoutError:
-            await send({"type": "http.response.body", "body": b": \n\n", "more_body": True})
-            continue
-        except StopAsyncIteration:
-            break
-        await send({"type": "http.response.body", "body": _frames(hub, events), "more_body": True})
+    beating = asyncio.ensure_future(_beat(send))
+    try:
+        async for events in listener:
+            await send({"type": "http.response.body", "body": _frames(hub, events), "more_body": True})
+    finally:
+        beating.cancel()
     if not await end_stream(send):
         raise UnavailableError("The gateway is shutting down.")
+
+
+async def _beat(send: Send) -> None:
+    # Whether anything else was sent meanwhile isn't asked: a timeout for each event would cost more than it saves.
+    while True:
+        await asyncio.sleep(BEAT)
+        await send({"type": "http.response.body", "body": b": \n\n", "more_body": True})
 
 
 def _frames(hub: EventHub, events: list[Event]) -> bytes:

@@ -359,15 +359,17 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 def _telling(dispatcher: Dispatcher, live: Live) -> Callable[[str, PrinterState], None]:
-    """Tells whoever listens of each state, and the dispatcher of each status: temperatures are none of its business."""
+    """Tells whoever listens of each state, and the dispatcher that a printer has become idle: nothing else that a
+    printer does gives a job to it."""
     before: dict[str, str] = {}
 
     def changed(name: str, state: PrinterState) -> None:
         live.printer_changed(name)
         if state.status != before.get(name):
             before[name] = state.status
-            dispatcher.wake()
             live.look()
+            if state.status == "idle":
+                dispatcher.wake()
 
     return changed
 

@@ -20,6 +20,7 @@ from fluxgate_printing.printers.octoprint_state import Frame, same_moment, updat
 from fluxgate_printing.printers.printer_socket import printer_socket
 
 LOOK_EVERY = 5.0
+"""Seconds without a frame after which it is asked."""
 LOG_IN_AGAIN_AFTER = 0.5  # seconds; should OctoPrint not be content with it, it isn't asked in a tight loop
 # sent before the authentication, which would be followed by three hundred lines of the printer's log otherwise
 SUBSCRIBE = {"subscribe": {"state": {"logs": False, "messages": False}, "plugins": [], "events": []}}
@@ -45,12 +46,11 @@ async def watch(api: OctoPrintApi, read_state: Callable[[], Awaitable[PrinterSta
         await socket.send(login)
         shown = await read_state()
         yield shown
-        looked = time.monotonic()
+        told = time.monotonic()
         while True:
-            message = await socket.receive(_Message, looked + LOOK_EVERY - time.monotonic())
+            message = await socket.receive(_Message, told + LOOK_EVERY - time.monotonic())
             if message is None:
-                state = await read_state()
-                looked = time.monotonic()
+                shown = await read_state()
             elif message.reauth_required is not None:
                 await asyncio.sleep(LOG_IN_AGAIN_AFTER)
                 await socket.send(await _log_in(api))
@@ -58,12 +58,11 @@ async def watch(api: OctoPrintApi, read_state: Callable[[], Awaitable[PrinterSta
             elif message.current is None:
                 continue
             elif same_moment(message.current, shown):
-                state = updated_state(message.current, shown, time.time())
+                shown = updated_state(message.current, shown, time.time())
             else:
-                state = await read_state()
-            if message is None or msgspec.structs.replace(shown, observed_at=state.observed_at) != state:
-                shown = state
-                yield shown
+                shown = await read_state()
+            yield shown
+            told = time.monotonic()
 
 
 async def _log_in(api: OctoPrintApi) -> dict[str, str]:

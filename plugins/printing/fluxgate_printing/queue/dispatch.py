@@ -56,6 +56,7 @@ _NEAREST: Sequence[ReasonCode] = (
     "not_allowed",
     "other_printer",
 )
+_NEARNESS: Mapping[ReasonCode, int] = {code: place for place, code in enumerate(_NEAREST)}
 
 
 class Station(msgspec.Struct, frozen=True):
@@ -74,12 +75,13 @@ def takes_by_itself(station: Station, record: PrinterRecord) -> bool:
 
 
 class Outlook(msgspec.Struct, frozen=True):
-    """Why the queued jobs wait, at one moment. `reasons`: by job and printer; None: it goes there next."""
+    """Why the queued jobs wait, at one moment. `reasons`: by job and printer; None: it goes there next, as `goes_to`
+    says too."""
 
     queue: list[JobRecord]
-    floor: dict[str, PrinterRecord]
     paused: bool
-    reasons: dict[UUID, dict[str, Reason | None]]
+    reasons: Mapping[UUID, Mapping[str, Reason | None]]
+    goes_to: Mapping[UUID, str]
 
     def summary(self, job_id: UUID) -> str | None:
         """The one reason that says best why a job waits; None if it goes to a printer right now."""
@@ -87,7 +89,7 @@ class Outlook(msgspec.Struct, frozen=True):
         told = [reason for reason in reasons.values() if reason is not None]
         if len(told) < len(reasons) or not told:
             return None
-        return min(told, key=lambda reason: _NEAREST.index(reason.code)).message
+        return min(told, key=lambda reason: _NEARNESS[reason.code]).message
 
 
 class Dispatcher:
@@ -100,6 +102,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._failures: dict[UUID, tuple[int, float]] = {}
         self._holding: set[asyncio.Task[None]] = set()
+        self._giving: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
         """Something changed: look now."""
@@ -118,80 +121,86 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Look whenever something changes, and now and then."""
-        while True:
-            try:
-                await self.dispatch()
-            except ProblemError as error:
-                log.warning("the queue can't be looked at: %s", error)
-            except Exception:
-                log.exception("dispatching failed")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._wake.wait()
-            self._wake.clear()
+        try:
+            while True:
+                await self._dispatch_or_say_why()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._wake.wait()
+                self._wake.clear()
+        finally:
+            giving = tuple(self._giving.values())
+            for task in giving:
+                task.cancel()
+            await asyncio.gather(*giving, return_exceptions=True)
 
-    async def dispatch(self) -> int:
-        """Give every printer that takes jobs by itself, and is free, the first that fits; how many were given."""
+    async def _dispatch_or_say_why(self) -> None:
+        try:
+            await self.dispatch()
+        except ProblemError as error:
+            log.warning("the queue can't be looked at: %s", error)
+        except Exception:
+            log.exception("dispatching failed")
+
+    async def dispatch(self) -> None:
+        """Begin to give every printer that takes jobs by itself, and is free, the first that fits. One that is slow to
+        answer holds up no other."""
         if not any(_is_free(station.lane) for station in self.stations.values()):
-            return 0
+            return
         outlook = await self.look()
-        used = _used(outlook.floor)
-        given = 0
         for job in outlook.queue:
-            ready = [name for name, reason in outlook.reasons[job.id].items() if reason is None]
-            for name in least_used(ready, used):
-                if await self._give(job, name):
-                    given += 1
-                    break
-        return given
+            name = outlook.goes_to.get(job.id)
+            if name is not None and name not in self._giving:
+                self._begin_to_give(job, name)
 
     async def look(self) -> Outlook:
         """Queue and printers now. UnavailableError when the database doesn't answer."""
         queue, floor, paused = await self._jobs.queue(), await self._floor.all(), await self._jobs.is_paused()
-        states = {
-            name: self._state_of(station, floor.get(name) or PrinterRecord(name=name))
-            for name, station in self.stations.items()
-        }
-        used = _used(floor)
-        promised: set[str] = set()
+        records = {name: floor.get(name) or PrinterRecord(name=name) for name in self.stations}
+        places = {name: place for place, name in enumerate(least_used(records, _used_seconds(records)))}
+        states = {name: self._state_of(station, records[name]) for name, station in self.stations.items()}
+        reserved = {name: _reserved(station, records[name], paused) for name, station in self.stations.items()}
+        # Hundreds of jobs wait for hundreds of printers, and most of them need the same.
+        known: dict[object, dict[str, Reason | None]] = {}
         reasons: dict[UUID, dict[str, Reason | None]] = {}
+        goes_to: dict[UUID, str] = {}
+        promised: dict[str, Reason | None] = {}
         now = time.monotonic()
         for job in queue:
-            of_job = reasons[job.id] = {
-                name: self._reason(job, name, floor, states, paused=paused, promised=promised, now=now)
-                for name in self.stations
-            }
-            if ready := least_used((name for name, reason in of_job.items() if reason is None), used):
-                promised.add(ready[0])
-                for name in ready[1:]:
-                    of_job[name] = Reason("behind", f"It goes to {ready[0]}.")
+            if job.on_hold:
+                reasons[job.id] = dict.fromkeys(self.stations, _on_hold(job))
+                continue
+            if now < self._failures.get(job.id, (0, 0.0))[1]:
+                reasons[job.id] = self._obstacles(job, records, states, dict.fromkeys(self.stations, _retried(job)))
+                continue
+            needs = (job.target_printer, job.allowed_printers, job.requirements)
+            if needs not in known:
+                known[needs] = self._obstacles(job, records, states, reserved)
+            obstacles = reasons[job.id] = known[needs]
+            fit = [name for name, reason in obstacles.items() if reason is None]
+            if free := [name for name in fit if name not in promised]:
+                first = goes_to[job.id] = min(free, key=places.__getitem__)
+                behind = dict.fromkeys(fit, Reason("behind", f"It goes to {first}."))
+                reasons[job.id] = obstacles | behind | {name: promised[name] for name in fit if name in promised}
+                reasons[job.id][first] = None
+                promised[first] = Reason("behind", f"Another job goes to {first} first.")
+            elif fit:
+                reasons[job.id] = obstacles | {name: promised[name] for name in fit}
         self._forget_others(reasons)
-        return Outlook(queue, floor, paused, reasons)
+        return Outlook(queue, paused, reasons, goes_to)
 
-    def _reason(
+    def _obstacles(
         self,
         job: JobRecord,
-        name: str,
-        floor: Mapping[str, PrinterRecord],
+        records: Mapping[str, PrinterRecord],
         states: Mapping[str, Reason | None],
-        *,
-        paused: bool,
-        promised: set[str],
-        now: float,
-    ) -> Reason | None:
-        station, record = self.stations[name], floor.get(name) or PrinterRecord(name=name)
-        if job.on_hold:
-            return Reason("on_hold", f"It is on hold: {job.hold_reason}" if job.hold_reason else "It is on hold.")
-        obstacle = unfit(job, station.profile, record.loaded) or states[name]
-        if obstacle is not None:
-            return obstacle
-        if now < self._failures.get(job.id, (0, 0.0))[1]:
-            return Reason("retrying", f"It is tried again in a moment. {job.state_detail or ''}".strip())
-        if not takes_by_itself(station, record):
-            return Reason("by_hand", "It waits to be started.")
-        if paused:
-            return Reason("queue_paused", "The queue is paused.")
-        return Reason("behind", f"Another job goes to {name} first.") if name in promised else None
+        otherwise: Mapping[str, Reason | None],
+    ) -> dict[str, Reason | None]:
+        """Why each printer doesn't take the job; where neither job nor printer is in the way, as `otherwise` says."""
+        return {
+            name: unfit(job, station.profile, records[name].loaded) or states[name] or otherwise[name]
+            for name, station in self.stations.items()
+        }
 
     def _state_of(self, station: Station, record: PrinterRecord) -> Reason | None:
         lane = station.lane
@@ -206,17 +215,23 @@ class Dispatcher:
             return Reason("bed_not_clear", bed_not_clear(lane.name, record).message)
         return None
 
-    async def _give(self, job: JobRecord, name: str) -> bool:
+    def _begin_to_give(self, job: JobRecord, name: str) -> None:
+        task = asyncio.create_task(self._give(job, name), name=f"give job {job.id} to {name}")
+        self._giving[name] = task
+        task.add_done_callback(lambda _: self._giving.pop(name))
+
+    async def _give(self, job: JobRecord, name: str) -> None:
         station = self.stations.get(name)
         if station is None:
-            return False  # it was taken out of service meanwhile
+            return  # it was taken out of service meanwhile
         try:
             await station.lane.print(job)
         except ProblemError as problem:
             log.info("printer %s doesn't take job %s: %s", name, job.id, problem.message)
-            return False
-        log.info("printer %s takes job %s", name, job.id)
-        return True
+        except Exception:
+            log.exception("printer %s: giving it job %s failed", name, job.id)
+        else:
+            log.info("printer %s takes job %s", name, job.id)
 
     def _put_on_hold(self, job: JobRecord, reason: str) -> None:
         async def hold() -> None:
@@ -235,10 +250,25 @@ class Dispatcher:
                 del self._failures[job_id]
 
 
+def _reserved(station: Station, record: PrinterRecord, paused: bool) -> Reason | None:
+    """Why a printer that could take a job doesn't."""
+    if not takes_by_itself(station, record):
+        return Reason("by_hand", "It waits to be started.")
+    return Reason("queue_paused", "The queue is paused.") if paused else None
+
+
+def _on_hold(job: JobRecord) -> Reason:
+    return Reason("on_hold", f"It is on hold: {job.hold_reason}" if job.hold_reason else "It is on hold.")
+
+
+def _retried(job: JobRecord) -> Reason:
+    return Reason("retrying", f"It is tried again in a moment. {job.state_detail or ''}".strip())
+
+
+def _used_seconds(records: Mapping[str, PrinterRecord]) -> dict[str, int]:
+    return {name: record.used_seconds for name, record in records.items()}
+
+
 def _is_free(lane: PrinterLane) -> bool:
     state = lane.supervisor.state
     return lane.job is None and not lane.out_of_service and state.status == "idle" and not state.stale
-
-
-def _used(floor: Mapping[str, PrinterRecord]) -> dict[str, int]:
-    return {name: record.used_seconds for name, record in floor.items()}

@@ -414,8 +414,7 @@ class PrinterLane:
 
     async def _left_printing(self) -> JobRecord | None:
         """The job that this printer may be printing. One whose start command never left goes back into the queue."""
-        printing = [job for job in await self._jobs.active() if job.status == "printing"]
-        job = next((job for job in printing if job.printer_name == self.name), None)
+        job = await self._jobs.printed_by(self.name)
         if job is None or job.outcome_unknown or self._held is not None:
             return job
         if job.printer_status is None:

@@ -74,6 +74,16 @@ class JobReader:
             )
         )
 
+    async def printed_by(self, printer: str) -> JobRecord | None:
+        """The job that a printer prints, the first if there are several; None if there is none."""
+        return _first(
+            await self._database.fetch(
+                "SELECT * FROM print_jobs WHERE status = 'printing' AND printer_name = {}"
+                " ORDER BY started_at, position, queued_at, id LIMIT 1",
+                printer,
+            )
+        )
+
     async def changed_since(self, moment: datetime) -> list[JobRecord]:
         """The jobs that were written since, earliest first."""
         return _all(

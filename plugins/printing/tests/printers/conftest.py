@@ -1,9 +1,10 @@
-"""Fixtures for the printers' tests: the real OctoPrint and Moonraker, and the contract suite's rigs."""
+"""Fixtures for the printers' tests: the real servers, and the contract suite's rigs."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from fluxgate_printing.printers.base import PrinterDriver
@@ -21,6 +22,7 @@ from fluxgate_printing.settings import (
 from plugins.printing.tests.printers.rig import Rig
 from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer, moonraker, moonraker_server
 from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer, octoprint, octoprint_server
+from tests.support.octoprint_fleet import KEY, OctoPrintFleet
 from tests.support.prusalink import PRUSALINK_MARKS, PrusaLinkServer, prusalink, prusalink_server
 
 __all__ = ["moonraker", "moonraker_server", "octoprint", "octoprint_server", "prusalink", "prusalink_server"]
@@ -29,8 +31,16 @@ RIGS = [
     pytest.param("octoprint", marks=OCTOPRINT_MARKS),
     pytest.param("moonraker", marks=MOONRAKER_MARKS),
     pytest.param("prusalink", marks=PRUSALINK_MARKS),
+    "fleet",
     "virtual",
 ]
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[OctoPrintFleet]:
+    """The simulated OctoPrints."""
+    with OctoPrintFleet() as fleet:
+        yield fleet
 
 
 @pytest.fixture(params=RIGS)
@@ -45,6 +55,9 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str
     elif request.param == "prusalink":
         link: PrusaLinkServer = request.getfixturevalue("prusalink")
         driver = PrusaLinkDriver(PrusaLinkSettings(url=link.url, api_key=link.api_key))
+    elif request.param == "fleet":
+        fleet: OctoPrintFleet = request.getfixturevalue("fleet")
+        driver = OctoPrintDriver(OctoPrintSettings(url=f"{fleet.url}/{uuid4().hex}", api_key=KEY))
     else:
         driver = VirtualPrinter(VirtualPrinterSettings(speed_factor=10), tmp_path / "printer")
     yield Rig(driver, tmp_path)

@@ -1,5 +1,6 @@
 """What every driver promises, on every driver: a real OctoPrint with its virtual printer, a real Moonraker with a
-stand-in for Klipper, a real PrusaLink with a stand-in for its printer, and our own simulated one."""
+stand-in for Klipper, a real PrusaLink with a stand-in for its printer, and our own simulated one. OctoPrint's driver is
+tried on the simulated OctoPrints too, so that what is measured with them is what the real one does."""
 
 from __future__ import annotations
 

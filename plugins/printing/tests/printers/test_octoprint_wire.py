@@ -21,9 +21,12 @@ from fluxgate_printing.printers.base import (
 from fluxgate_printing.printers.octoprint import OctoPrintDriver
 from fluxgate_printing.settings import OctoPrintSettings
 
+from fluxgate.types import Receive, Scope, Send
 from plugins.printing.tests.printers.rig import watching
 from plugins.printing.tests.printers.wrong_answers import WRONG_ANSWERS
+from tests.support.octoprint_fleet import KEY, Fleet
 from tests.support.rawhttp import Answer, RawServer, json_answer, raw_server
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -258,3 +261,21 @@ async def test_only_heaters_that_there_are(raw: RawServer, driver: PrinterDriver
         with pytest.raises(PrinterRejectedError):
             await driver.set_temperature(missing, 50)
     assert len([head for head in raw.requests if head.startswith("POST ")]) == 1
+
+
+async def test_what_it_tells_isnt_asked_for(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
+    monkeypatch.setattr("fluxgate_printing.printers.octoprint_push.LOOK_EVERY", 2.0)
+    asked: list[str] = []
+    simulated = Fleet()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            asked.append(scope["path"])
+        await simulated(scope, receive, send)
+
+    async with serving(app) as url:
+        driver = OctoPrintDriver(OctoPrintSettings(url=url + "/one", api_key=KEY))
+        async with watching(driver) as watched:
+            await watched.until(lambda state: len(watched.states) == 10)
+        await driver.aclose()
+    assert asked == ["/one/api/login", "/one/api/printer", "/one/api/job"]
