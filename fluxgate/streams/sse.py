@@ -90,6 +90,7 @@ async def _send(hub: EventHub, listener: Listener, opening: Opening, scope: Scop
             await send({"type": "http.response.body", "body": _frames(hub, events), "more_body": True})
     finally:
         beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
     if not await end_stream(send):
         raise UnavailableError("The gateway is shutting down.")
 
