@@ -14,6 +14,8 @@ from typing import Self
 
 import httpx
 
+from tests.support.plain import NO_AUTHORITIES
+
 LISTENING = re.compile(r"is listening on (http://\S+)")
 TIMEOUT = 30.0
 
@@ -97,7 +99,7 @@ class Server:
                 raise AssertionError(f"the gateway didn't start:\n{self.log}")
             time.sleep(0.02)
         self.url = found[1]
-        self.client = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=10, trust_env=False, verify=NO_AUTHORITIES)
 
     def __enter__(self) -> Self:
         return self

@@ -38,6 +38,7 @@ from typing import Any
 import httpx
 
 from tests.support.fluxprint_service import Answer, FluxPrintService
+from tests.support.plain import NO_AUTHORITIES
 
 ROOT = Path(__file__).parents[2]
 PIECE = 256 * 1024
@@ -361,15 +362,17 @@ class FluxPrint:
 
     def fault(self, name: str | None, **options: Any) -> None:
         """Misbehave from now on; None: behave. Options as in the module's docstring."""
-        httpx.post(f"{self.control_url}/__control", json={"fault": name, **options}).raise_for_status()
+        httpx.post(
+            f"{self.control_url}/__control", json={"fault": name, **options}, verify=NO_AUTHORITIES
+        ).raise_for_status()
 
     def reset(self) -> None:
         """Behave, and forget everything."""
-        httpx.post(f"{self.control_url}/__control", json={"reset": True}).raise_for_status()
+        httpx.post(f"{self.control_url}/__control", json={"reset": True}, verify=NO_AUTHORITIES).raise_for_status()
 
     def requests(self, prefix: str = "/") -> list[Seen]:
         """What came so far, on targets that start with `prefix`."""
-        seen = httpx.get(f"{self.control_url}/__requests").raise_for_status().json()
+        seen = httpx.get(f"{self.control_url}/__requests", verify=NO_AUTHORITIES).raise_for_status().json()
         for one in seen:
             one["headers"] = [(name, value) for name, value in one["headers"]]
         return [Seen(**one) for one in seen if one["target"].startswith(prefix)]

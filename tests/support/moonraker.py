@@ -25,6 +25,7 @@ import pytest
 
 from tests.support.environments import executable
 from tests.support.octoprint import free_port
+from tests.support.plain import NO_AUTHORITIES
 
 MOONRAKER_MARKS = (pytest.mark.moonraker, pytest.mark.xdist_group("moonraker"))
 KLIPPY = Path(__file__).with_name("klippy.py")
@@ -103,7 +104,7 @@ class MoonrakerServer:
 
     def request(self, method: str, path: str, body: object = None) -> httpx.Response:
         """One request with the key, straight to the server."""
-        with httpx.Client(trust_env=False, timeout=20) as client:
+        with httpx.Client(trust_env=False, timeout=20, verify=NO_AUTHORITIES) as client:
             return client.request(method, self.url + path, headers={"X-Api-Key": self.api_key}, json=body)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
@@ -157,7 +158,7 @@ class MoonrakerServer:
             )
 
     def _answers(self) -> bool:
-        with httpx.Client(trust_env=False, timeout=5) as client:
+        with httpx.Client(trust_env=False, timeout=5, verify=NO_AUTHORITIES) as client:
             return client.get(self.url + "/server/info").status_code == 401  # it wants the key
 
     def _until(self, condition: Callable[[], bool], what: str, timeout: float = 60.0) -> None:

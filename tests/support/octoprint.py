@@ -24,6 +24,7 @@ import httpx
 import pytest
 
 from tests.support.environments import executable
+from tests.support.plain import NO_AUTHORITIES
 
 OCTOPRINT_MARKS = (pytest.mark.octoprint, pytest.mark.xdist_group("octoprint"))
 NO_SUCH_PASSWORD = (
@@ -124,7 +125,7 @@ class OctoPrintServer:
 
     def request(self, method: str, path: str, body: object = None) -> httpx.Response:
         """One request with the key, straight to the server."""
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        with httpx.Client(trust_env=False, timeout=10, verify=NO_AUTHORITIES) as client:
             return client.request(
                 method,
                 self.url + path,
@@ -134,7 +135,7 @@ class OctoPrintServer:
 
     def upload(self, name: str, content: bytes) -> None:
         """Give the server a file, as a person does with its own page."""
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        with httpx.Client(trust_env=False, timeout=10, verify=NO_AUTHORITIES) as client:
             files = {"file": (name, content)}
             client.post(
                 f"{self.url}/api/files/local", headers={"X-Api-Key": self.api_key}, files=files

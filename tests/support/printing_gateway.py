@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar
 import asyncpg
 import httpx
 
+from tests.support.plain import NO_AUTHORITIES
 from tests.support.postgres import in_a_loop_of_its_own
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class PrintingGateway:
         self.database_url = database_url or f"sqlite:///{self.folder}/fluxgate-data/fluxgate.sqlite"
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
-        self.client = httpx.Client(trust_env=False, timeout=30, headers=headers)
+        self.client = httpx.Client(trust_env=False, timeout=30, headers=headers, verify=NO_AUTHORITIES)
         self._log = self.folder / "log"
         self._out = self.folder / "out"
         (self.folder / "fluxgate.toml").write_text(config)

@@ -25,6 +25,7 @@ import pytest
 
 from tests.support.marlin_serial import MarlinSerial
 from tests.support.octoprint import free_port
+from tests.support.plain import NO_AUTHORITIES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LOCK = CHECKOUT / "requirements" / "prusalink.txt"
@@ -145,7 +146,7 @@ class PrusaLinkServer:
         self, method: str, path: str, content: bytes | None = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         """One request with the key, straight to the server."""
-        with httpx.Client(trust_env=False, timeout=20) as client:
+        with httpx.Client(trust_env=False, timeout=20, verify=NO_AUTHORITIES) as client:
             return client.request(
                 method, self.url + path, content=content, headers={"X-Api-Key": self.api_key} | (headers or {})
             )

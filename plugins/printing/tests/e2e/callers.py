@@ -11,6 +11,7 @@ import pytest
 
 from plugins.printing.tests.e2e.backends import SHORT
 from tests.support.identity import AUDIENCE, ISSUER, SECRET, bearer, token
+from tests.support.plain import NO_AUTHORITIES
 from tests.support.printing_gateway import PrintingGateway
 
 AUTH = f"""
@@ -90,7 +91,15 @@ class Caller:
 
     def request(self, method: str, path: str, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
         sent = {**self._headers, **(headers or {})}
-        return httpx.request(method, self._base + path, headers=sent, trust_env=False, timeout=20, **body)
+        return httpx.request(
+            method,
+            self._base + path,
+            headers=sent,
+            trust_env=False,
+            timeout=20,
+            verify=NO_AUTHORITIES,
+            **body,
+        )
 
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)

@@ -16,6 +16,7 @@ from plugins.printing.tests.e2e.backends import LONG, SHORT
 from plugins.printing.tests.e2e.callers import AUTH, NATIVE, OWN, Site, as_, execute, upload
 from plugins.printing.tests.e2e.test_shared_printer import PROJECT, add_project
 from tests.support.identity import bearer, token
+from tests.support.plain import NO_AUTHORITIES
 from tests.support.printing_gateway import PrintingGateway, problem
 
 pytestmark = pytest.mark.xdist_group("printing-access")
@@ -54,7 +55,9 @@ class Events:
 @contextmanager
 def listening(gateway: PrintingGateway, headers: dict[str, str] | None = None, query: str = "") -> Iterator[Events]:
     url = f"{gateway.url}/api/printing/events{query}"
-    with httpx.stream("GET", url, headers=headers or {}, trust_env=False, timeout=30) as response:
+    with httpx.stream(
+        "GET", url, headers=headers or {}, trust_env=False, timeout=30, verify=NO_AUTHORITIES
+    ) as response:
         assert response.status_code == 200, response.read()
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         yield Events(response)
