@@ -7,6 +7,7 @@ import msgspec
 from fluxgate_printing.models import FilamentUse, PrinterState, PrinterStatus, Temperature
 
 CONNECTING = ("Connecting", "Detecting", "Opening")
+UNCONNECTED = frozenset({"offline", "connecting", "error"})
 
 
 class _Flags(msgspec.Struct, frozen=True, rename="camel"):
@@ -72,8 +73,13 @@ class ConnectionBody(msgspec.Struct, frozen=True):
     current: _Connection
 
 
+class _FrameFlags(msgspec.Struct, frozen=True):
+    operational: bool
+
+
 class _FrameState(msgspec.Struct, frozen=True):
     text: str
+    flags: _FrameFlags
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -118,7 +124,8 @@ def unconnected_state(job: JobBody, connection: ConnectionBody, observed_at: flo
 
 def same_moment(frame: Frame, shown: PrinterState) -> bool:
     """Whether the frame speaks of the state and the file that `shown` has."""
-    return (frame.state.text, _file(frame.job)) == (shown.text, shown.file)
+    connected = shown.status not in UNCONNECTED
+    return (frame.state.text, _file(frame.job), frame.state.flags.operational) == (shown.text, shown.file, connected)
 
 
 def updated_state(frame: Frame, shown: PrinterState, observed_at: float) -> PrinterState:
@@ -147,7 +154,8 @@ def agree(printer: PrinterBody | None, job: JobBody, connection: ConnectionBody 
         return True
     if connection.current.state == "Closed":
         return job.state.startswith("Offline")
-    return connection.current.state == job.state
+    # else it was connected after the printer was asked
+    return connection.current.state == job.state != "Operational"
 
 
 def _status(flags: _Flags) -> PrinterStatus:

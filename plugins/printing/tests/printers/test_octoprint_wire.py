@@ -166,6 +166,24 @@ async def test_answers_that_disagree_are_read_again(raw: RawServer, driver: Prin
     assert reading.result().status == "printing"
 
 
+async def test_a_printer_that_is_connected_between_two_answers_isnt_offline(
+    raw: RawServer, driver: PrinterDriver
+) -> None:
+    connected = raw.answers["GET /api/printer"]
+    raw.answers["GET /api/printer"] = json_answer(409, '{"error": "Printer is not operational"}')
+    raw.answers["GET /api/connection"] = json_answer(200, '{"current": {"state": "Operational"}}')
+
+    async def catch_up() -> None:
+        while len(raw.requests) < 3:
+            await asyncio.sleep(0.005)
+        raw.answers["GET /api/printer"] = connected
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(catch_up())
+        reading = tasks.create_task(driver.read_state())
+    assert reading.result().status == "idle"
+
+
 async def test_answers_that_never_agree_are_taken_in_the_end(raw: RawServer, driver: PrinterDriver) -> None:
     raw.answers["GET /api/job"] = json_answer(200, job_body("Printing"))
     assert (await driver.read_state()).status == "idle"
