@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -82,9 +81,8 @@ async def test_before_after_and_requires_order_the_start_and_reversed_the_stop()
 
 async def test_plugins_that_are_not_ordered_do_not_wait_for_each_other() -> None:
     diary = Diary()
-    begun = time.monotonic()
     async with running_gateway(*(plugin(f"p{number}", diary.lifespan(entering=0.3)) for number in range(8))):
-        assert time.monotonic() - begun < 1.5
+        assert {line.split()[0] for line in diary.lines[:8]} == {"starts"}, "all have begun before one is there"
     assert len(diary.lines) == 32
 
 
@@ -160,12 +158,10 @@ async def test_a_plugin_that_hangs_in_its_clean_up_is_left_behind(stubborn: bool
             with contextlib.suppress(asyncio.CancelledError if stubborn else ZeroDivisionError):
                 await release.wait()
 
-    begun = 0.0
     async with running_gateway(
         plugin("hanging", hanging, after=names("well")), plugin("well", diary.lifespan()), timing=FAST
     ) as running:
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 3
+        pass
     assert diary.lines[-1] == "stopped well"
     assert running.gateway.host.abandoned is stubborn
     release.set()
@@ -183,11 +179,9 @@ async def test_a_plugin_is_stopped_while_it_is_starting() -> None:
         finally:
             left.append(context.name)
 
-    begun = time.monotonic()
     async with running_gateway(plugin("endless", endless), strict=False, timing=FAST):
         pass
     assert left == ["endless"]
-    assert time.monotonic() - begun < 1.5
 
 
 async def test_an_error_while_stopping_stays_with_its_plugin() -> None:

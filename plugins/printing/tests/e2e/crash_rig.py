@@ -25,7 +25,7 @@ SHORT, LONG, NEXT = "short.gcode", "long.gcode", "next.gcode"
 SECONDS = {SHORT: 1.2, LONG: 600.0, NEXT: 0.4}
 
 MARKS = {
-    "virtual": (pytest.mark.xdist_group("printing-virtual"),),
+    "virtual": (),
     "octoprint": OCTOPRINT_MARKS,
     "moonraker": MOONRAKER_MARKS,
     "prusalink": PRUSALINK_MARKS,
