@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-import pytest
-
 from plugins.printing.tests.e2e.backends import moonraker_config, octoprint_config, prusalink_config, virtual
 from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer
 from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer
