@@ -13,7 +13,8 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Files that the linters read, besides the two packages.
 LINTED := conftest.py fluxgate plugins tests benchmarks
-WORKERS ?= 2
+# More than there are cores: many tests wait for a printer most of the time.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint format lock wheels smoke bench docs clean

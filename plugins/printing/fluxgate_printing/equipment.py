@@ -111,7 +111,9 @@ class Equipment:
 
     async def try_out(self, name: str | None, raw: Mapping[str, Any] | None) -> list[Finding]:
         """Whether a printer can be used with settings that aren't kept yet, or with its own; `name`: whose secrets are
-        meant where these settings don't mention them."""
+        meant where these settings don't mention them. Neither: the default printer."""
+        if raw is None:
+            name = name or self._roster.default
         listed = None if name is None else (await self._inventory.read()).get(name)
         if raw is None:
             if listed is None:

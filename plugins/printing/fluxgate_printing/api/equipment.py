@@ -6,7 +6,6 @@ from litestar import delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from fluxgate.errors import BadRequestError
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import ADMINISTER
 from fluxgate_printing.api.equipment_schemas import (
@@ -126,9 +125,7 @@ async def attempt(
     data: JSONBody[PrinterTry], equipment: NamedDependency[Equipment], audit: NamedDependency[AuditNotes]
 ) -> TrialView:
     """It is asked once, and nothing is kept; what is wrong is said with what to do about it."""
-    if data.name is None and data.settings is None:
-        raise BadRequestError("Say which printer: name, settings, or both.", code="INVALID_REQUEST", field="name")
-    note_printer(audit, data.name or "new")
+    note_printer(audit, data.name or ("new" if data.settings else "default"))
     return trial_view(await equipment.try_out(data.name, data.settings))
 
 

@@ -50,7 +50,7 @@ class PrinterSwitch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 class PrinterTry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`POST /printer-test`. `name` alone: a printer as it is; with `settings`: its secrets where these don't mention
-    them; `settings` alone: a new one."""
+    them; `settings` alone: a new one; neither: the default printer."""
 
     name: PrinterName | None = None
     settings: PrinterSettingsObject | None = None

@@ -20,15 +20,23 @@ ENDLESS = "camera/stream|events"
 """Answers that never end can't be read whole; they have tests of their own."""
 
 
+UNLIMITED = """
+[limits.rates]
+read = "unlimited"
+write = "unlimited"
+upload = "unlimited"
+"""
+
+
 @pytest.fixture(params=["native", "fluxprint"])
 def gateway(request: pytest.FixtureRequest) -> Iterator[PrintingGateway]:
     if request.param == "native":
-        with PrintingGateway(NATIVE) as running:
+        with PrintingGateway(NATIVE + UNLIMITED) as running:
             yield running
     else:
         with (
             running_fluxprint() as service,
-            PrintingGateway(f'[plugins.printing.fluxprint]\nurl = "{service.url}"\n') as running,
+            PrintingGateway(f'[plugins.printing.fluxprint]\nurl = "{service.url}"\n{UNLIMITED}') as running,
         ):
             yield running
 
