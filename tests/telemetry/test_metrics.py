@@ -73,6 +73,7 @@ def test_paths_make_no_series(gateway: GatewayProcess) -> None:
 
     gateway.ask("GET", "/api/t/hello/x")
     gateway.ask("GET", "/nowhere")
+    series()  # the first question about series makes one of its own
     before = series()
     for number in range(50):
         gateway.ask("GET", f"/api/t/hello/{number}")

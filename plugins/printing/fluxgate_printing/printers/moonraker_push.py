@@ -70,7 +70,7 @@ class _Rpc:
         self.socket = socket
         self._timeout = timeout
         self._calls = 0
-        self._notifications: deque[_Message] = deque()
+        self._notifications: deque[tuple[_Message, float]] = deque()
 
     async def call(self, method: str, shape: type[T], **params: object) -> T:
         """What the method answers, as `shape`; `_RefusedError` if that is an error."""
@@ -82,22 +82,29 @@ class _Rpc:
             if message is None:
                 raise PrinterOfflineError("Moonraker doesn't answer.")
             if message.method:
-                self._notifications.append(message)
+                self._notifications.append((message, time.time()))
             elif message.id == self._calls:
                 break
         if message.error is not None:
             raise _RefusedError(message.error)
         return self.socket.decode(message.result, shape)
 
-    async def notification(self, wait: float) -> _Message | None:
-        """The next notification; None if there is none for `wait` seconds."""
+    @property
+    def is_behind(self) -> bool:
+        """Whether notifications wait that came before the last answer."""
+        return bool(self._notifications)
+
+    async def notification(self, wait: float) -> tuple[_Message, float] | None:
+        """The next notification, and when it came (Unix time); None if there is none for `wait` seconds."""
         if self._notifications:
             return self._notifications.popleft()
         deadline = time.monotonic() + wait
         while True:
             message = await self.socket.receive(_Message, deadline - time.monotonic())
-            if message is None or message.method:
-                return message
+            if message is None:
+                return None
+            if message.method:
+                return message, time.time()
 
 
 class _Printer:
@@ -110,6 +117,8 @@ class _Printer:
         self._absence = Absence()
         self._objects: dict[str, dict[str, object]] | None = None  # None: Moonraker has no Klipper to subscribe to
         self._facts: FileFacts | None = None
+        self._known_at = 0.0
+        """When what is known of the printer came: what is asked meanwhile may be newer."""
 
     @property
     def is_subscribed(self) -> bool:
@@ -118,7 +127,7 @@ class _Printer:
     def state(self) -> PrinterState:
         if self._objects is None:
             return unconnected_state(self._info, time.time(), lost=self._found and self._absence.is_loss())
-        return connected_state(self._objects, self._facts, time.time())
+        return connected_state(self._objects, self._facts, self._known_at)
 
     async def look(self) -> None:
         """Ask Moonraker how it stands with Klipper, and Klipper for all if that isn't known."""
@@ -126,6 +135,8 @@ class _Printer:
             self._info = await self._rpc.call("server.info", ServerInfo)
         except _RefusedError as exc:
             raise PrinterRejectedError(f"Moonraker refused: {exc}") from exc
+        if not self._rpc.is_behind:
+            self._known_at = time.time()
         if self._objects is None or part(self._objects, "webhooks", Webhooks).state != self._info.klippy_state:
             await self.subscribe()
 
@@ -140,10 +151,12 @@ class _Printer:
         self._found = True
         self._absence.end()
         self._objects = body.status
+        self._known_at = time.time()
         await self._look_up_file()
 
-    async def take(self, message: _Message) -> None:
+    async def take(self, message: _Message, came_at: float) -> None:
         """Learn from a notification."""
+        self._known_at = came_at
         match message.method:
             case "notify_status_update" if self._objects is not None:
                 before = loaded_file(self._objects)
@@ -187,14 +200,14 @@ async def watch(url: str, api_key: str | None, timeout: float) -> AsyncIterator[
         looked = time.monotonic()
         while True:
             wait = LOOK_EVERY if printer.is_subscribed else LOOK_FOR_KLIPPER_EVERY
-            message = await rpc.notification(looked + wait - time.monotonic())
-            if message is None:
+            told = await rpc.notification(looked + wait - time.monotonic())
+            if told is None:
                 await printer.look()
                 looked = time.monotonic()
             else:
-                await printer.take(message)
+                await printer.take(*told)
             state = printer.state()
-            if message is None or msgspec.structs.replace(shown, observed_at=state.observed_at) != state:
+            if told is None or msgspec.structs.replace(shown, observed_at=state.observed_at) != state:
                 shown = state
                 yield shown
 

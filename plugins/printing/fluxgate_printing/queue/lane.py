@@ -322,6 +322,13 @@ class PrinterLane:
             return
         self._unattended = self._blocked = False
         verdict = judge(held, state)
+        if isinstance(verdict, (Ended, Lost)):
+            # What a printer tells and what it is asked may pass each other on the way, and an end can't be taken back:
+            # it is believed when the printer, asked once more, shows it too.
+            state = await self.supervisor.refresh()
+            if self._held is not held:
+                return
+            verdict = judge(held, state)
         match verdict:
             case Seen():
                 await self._seen(held, state)

@@ -41,6 +41,7 @@ STEPS = {
     "start": NOTED,
     "look (_watch_start)": STARTED,
     "update_progress": STARTED,
+    "look (_look)": ENDED,
     "finish": ENDED,
 }
 """The steps of a dispatch that nothing disturbs, and how far the job is before each. `test_the_steps` sees to it that

@@ -77,6 +77,8 @@ class ScriptedPrinter(PrinterDriver):
         self.starts: list[Start] = []
         self.orphans: list[str] = []
         self.cancels = 0
+        self.overtaken: list[PrinterState] = []
+        """Answers that come late: it has been in another state since."""
 
     @property
     def printing(self) -> Print | None:
@@ -94,6 +96,8 @@ class ScriptedPrinter(PrinterDriver):
 
     async def read_state(self) -> PrinterState:
         self._check()
+        if self.overtaken:
+            return msgspec.structs.replace(self.overtaken.pop(), observed_at=time.time())
         return PrinterState(
             status=self.status,
             text=self.status,

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from fluxgate_printing.models import PrinterState
 from fluxgate_printing.queue.records import JobRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -321,6 +322,19 @@ async def test_a_print_stopped_at_the_printer_is_canceled(rig: LaneRig) -> None:
     rig.printer.end(completed=False)
     await eventually(lambda: rig.row(job.id)["status"] == "canceled")
     assert "at the printer" in rig.row(job.id)["error_message"]
+
+
+@pytest.mark.parametrize("file", ["stored-a.gcode", "by-hand.gcode"])
+async def test_an_answer_that_comes_late_ends_nothing(rig: LaneRig, file: str) -> None:
+    rig.printer.uploads.set()
+    job = await rig.add()
+    await rig.lane.print(job)
+    await eventually(lambda: rig.row(job.id)["printer_status"] == "printing")
+    rig.printer.overtaken.append(PrinterState(status="idle", text="idle", file=file, completion=3.0))
+    await eventually(lambda: not rig.printer.overtaken)
+    rig.printer.status = "paused"
+    await eventually(lambda: rig.row(job.id)["printer_status"] == "paused")
+    assert (rig.row(job.id)["status"], rig.row(job.id)["outcome_unknown"]) == ("printing", 0)
 
 
 async def test_offline_is_not_failed(rig: LaneRig) -> None:
