@@ -129,4 +129,6 @@ class Roster:
 
 
 def _differ(running: ListedPrinter, wanted: ListedPrinter) -> bool:
-    return (running.kind, running.settings, running.problem) != (wanted.kind, wanted.settings, wanted.problem)
+    if wanted.problem is not None:  # what stands for its kind is made anew whenever it is read
+        return running.problem != wanted.problem
+    return (running.kind, running.settings) != (wanted.kind, wanted.settings)

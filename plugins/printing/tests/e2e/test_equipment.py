@@ -154,6 +154,8 @@ def test_a_lost_vault_secret_costs_one_printer_until_its_key_is_entered_again(si
     assert simple.get("/printers/mini")["status"] == "idle"
     found = finds(simple, name="octo")
     assert (found["ok"], "vault" in found["findings"][0]["message"]) == (False, True)
+    add(simple, "other", VIRTUAL)  # the roster looks at all of them again
+    assert simple.log.count("printer octo has other settings now") == 0
     assert ok(change(simple, "octo", OCTO))["problem"] is None
 
 
