@@ -83,8 +83,12 @@ class Roster:
 
     async def _start(self, printer: ListedPrinter) -> None:
         running = self._maker.make(printer)
+        try:
+            await running.start()
+        except BaseException:
+            await running.aclose()  # the next look begins it again
+            raise
         self._running[printer.name] = running
-        await running.start()
         self.cameras[printer.name] = running.camera
         self.stations[printer.name] = running.station
         self._live.printer_changed(printer.name)
