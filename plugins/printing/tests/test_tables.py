@@ -39,6 +39,7 @@ INDEXES = {
     "idx_print_jobs_history_project",
     "idx_print_jobs_history_status",
     "idx_print_jobs_history_printer",
+    "idx_print_jobs_history_printer_material",
     "idx_print_jobs_history_material",
     "idx_print_jobs_history_creator",
     "idx_print_jobs_project_stats",
