@@ -19,7 +19,7 @@ import msgspec
 from fluxgate.audit_notes import AuditNotes, audit_notes
 from fluxgate.db import Database
 from fluxgate.errors import ProblemError
-from fluxgate.policy import AUTHENTICATED, PUBLIC, Check, Policy, Require
+from fluxgate.policy import AUTHENTICATED, PUBLIC, Authenticated, Check, Policy, Require
 from fluxgate.principal import Principal
 from fluxgate.proxy.route import ProxyRoute, Upstream, WebSocketRoute
 from fluxgate.routedoc import Body, RouteDoc
@@ -31,6 +31,7 @@ __all__ = [
     "AUTHENTICATED",
     "PUBLIC",
     "AuditNotes",
+    "Authenticated",
     "Body",
     "Check",
     "CheckResult",

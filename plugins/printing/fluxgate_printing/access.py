@@ -15,7 +15,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from fluxgate.errors import ForbiddenError
-from fluxgate.plugin import Check, Policy, Principal
+from fluxgate.plugin import Authenticated, Check, Policy, Principal
 from fluxgate.types import Scope
 from fluxgate_printing.settings import AccessSettings, Role
 
@@ -24,6 +24,7 @@ __all__ = [
     "COMMAND",
     "COMMAND_ONE",
     "GCODE_ONE",
+    "KNOWN",
     "OPERATE",
     "PRINTER",
     "VIEW",
@@ -33,11 +34,11 @@ __all__ = [
     "Permission",
 ]
 
-RANKS: Mapping[str, int] = {"viewer": 1, "operator": 2, "admin": 3}
+RANKS: Mapping[Role, int] = {"viewer": 1, "operator": 2, "admin": 3}
 _ADMIN = RANKS["admin"]
 PRINTER = "printer"
 """What a path parameter is called that names a printer."""
-_SCOPES = {"viewer": "printing:view", "operator": "printing:operate", "admin": "printing:admin"}
+_SCOPES: Mapping[Role, str] = {"viewer": "printing:view", "operator": "printing:operate", "admin": "printing:admin"}
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -63,6 +64,8 @@ COMMAND_ONE = Permission("operator", "named")
 """Command the printer in the path."""
 GCODE_ONE = Permission("admin", "named")
 """Send the printer in the path whatever the configuration allows."""
+KNOWN = Authenticated(any_scope=True)
+"""Ask what one may do."""
 
 
 class Access:
@@ -73,8 +76,9 @@ class Access:
         self.operators_stop_others = settings.stop_others == "operator"
         self._grants = settings.grants
         everywhere = _Holders()
-        for role, names in (("viewer", settings.viewers), ("operator", settings.operators), ("admin", settings.admins)):
-            everywhere.give(names, RANKS[role])
+        everywhere.give(settings.viewers, RANKS["viewer"])
+        everywhere.give(settings.operators, RANKS["operator"])
+        everywhere.give(settings.admins, RANKS["admin"])
         self._everywhere = everywhere
         self.arrange(printers, default)
 
@@ -111,6 +115,26 @@ class Access:
             return None
         return frozenset(name for name in self._on if self.rank(principal, name) >= RANKS[role])
 
+    def role(self, principal: Principal, printer: str | None = None) -> Role | None:
+        """The caller's role on a printer, or everywhere, as far as policies let the caller use it: of a key or token
+        that is restricted to scopes, the highest for which it has that scope and those of the roles below."""
+        return _usable(self.rank(principal, printer), principal)
+
+    def best_role(self, principal: Principal) -> Role | None:
+        """The same: the highest that the caller has on any printer."""
+        return _usable(self.best_rank(principal), principal)
+
+    def roles(self, principal: Principal) -> dict[str, Role]:
+        """The same of each printer on which the caller has one."""
+        found = {name: self.role(principal, name) for name in self._on}
+        return {name: role for name, role in found.items() if role is not None}
+
+    def stops_others(self, principal: Principal) -> bool:
+        """Whether the caller may pause and cancel what others print wherever the caller is an operator."""
+        if self.best_role(principal) in {None, "viewer"}:
+            return False
+        return not self.own_only or self.operators_stop_others or self.is_admin(principal)
+
     def require(self, principal: Principal, role: Role, printer: str) -> None:
         """Raise ForbiddenError unless the caller has the role on the printer."""
         if self.rank(principal, printer) < RANKS[role]:
@@ -136,11 +160,13 @@ class Access:
         return Check(f"printing {permission.role}{where}", allows, frozenset({scope}))
 
     def guarded(self, handlers: Iterable[HTTPRouteHandler]) -> list[Any]:
-        """Copies of the handlers, with policies in place of their permissions."""
+        """Copies of the handlers, with policies in place of their permissions; what is a policy stays."""
         found: list[Any] = []
         for handler in handlers:
             guarded = copy.copy(handler)
-            guarded.opt = {**handler.opt, "policy": self.policy(handler.opt["policy"])}
+            needed = handler.opt["policy"]
+            policy = self.policy(needed) if isinstance(needed, Permission) else needed
+            guarded.opt = {**handler.opt, "policy": policy}
             found.append(guarded)
         return found
 
@@ -176,6 +202,15 @@ class _Holders:
         if best == _ADMIN and principal.scopes is not None and _SCOPES["admin"] not in principal.scopes:
             return RANKS["operator"]  # a key of an admin's that isn't for all that an admin may
         return best
+
+
+def _usable(rank: int, principal: Principal) -> Role | None:
+    usable: Role | None = None
+    for role, scope in _SCOPES.items():
+        if rank < RANKS[role] or (principal.scopes is not None and scope not in principal.scopes):
+            break
+        usable = role
+    return usable
 
 
 def _named(names: Iterable[str], printers: Mapping[str, frozenset[str]]) -> frozenset[str]:

@@ -21,6 +21,7 @@ from fluxgate_printing.api import (
     events,
     files,
     jobs,
+    me,
     printer,
     printers,
     projects,
@@ -61,6 +62,7 @@ from fluxgate_printing.shelf import Shelf
 from fluxgate_printing.stations import StationMaker
 
 HANDLERS = (
+    me.show,
     printer.cancel,
     printer.pause,
     printer.resume,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -64,11 +64,59 @@ def test_roles_are_what_settings_say(given_settings: AccessSettings, principal: 
     assert seen == (None if everywhere else {p for p in PRINTERS if plain_rank(given_settings, principal, p)})
 
 
-def allowed(access: Access, permission: Permission, principal: Principal) -> bool:
+scopes = st.none() | st.frozensets(st.sampled_from(("printing:view", "printing:operate", "printing:admin", "metrics")))
+
+
+@given(settings, principals, scopes)
+def test_a_role_is_said_if_the_policies_let_it_be_used(
+    given_settings: AccessSettings, principal: Principal, held: frozenset[str] | None
+) -> None:
+    access = Access(given_settings, PRINTERS, "a")
+    caller = msgspec.structs.replace(principal, scopes=held)
+
+    def usable(on: Literal["any", "named"], printer: str) -> str | None:
+        usable = None
+        for role in RANKS:
+            if not allowed(access, Permission(role, on), caller, printer):
+                return usable
+            usable = role
+        return usable
+
+    said = access.roles(caller)
+    assert {name: said.get(name) for name in PRINTERS} == {name: usable("named", name) for name in PRINTERS}
+    if access.best_role(caller) != "admin":  # what concerns everybody's is for admins of all printers
+        assert access.best_role(caller) == usable("any", "a")
+    assert (access.role(caller) == "admin") == (usable("any", "a") == "admin")
+    ranks = [RANKS[role] for role in said.values()]
+    best = access.best_role(caller)
+    assert max(ranks, default=0) == (0 if best is None else RANKS[best])
+    everywhere = access.role(caller)
+    assert everywhere is None or min(ranks) >= RANKS[everywhere]
+
+
+@pytest.mark.parametrize(
+    ("section", "caller", "may"),
+    [
+        ({}, {"roles": {"operator"}}, True),
+        ({}, {"roles": {"viewer"}}, False),
+        ({"visibility": "own"}, {"roles": {"operator"}}, False),
+        ({"visibility": "own"}, {"roles": {"admin"}}, True),
+        ({"visibility": "own"}, {"roles": {"admin"}, "scopes": {"printing:view", "printing:operate"}}, False),
+        ({"visibility": "own", "stop_others": "operator"}, {"roles": {"operator"}}, True),
+        ({"visibility": "own", "stop_others": "operator"}, {"roles": {"operator"}, "scopes": {"printing:view"}}, False),
+    ],
+)
+def test_whose_prints_one_may_stop(section: dict[str, Any], caller: dict[str, Any], may: bool) -> None:
+    access = Access(msgspec.convert(section, AccessSettings), PRINTERS, "a")
+    principal = msgspec.convert({"id": "x", **caller}, Principal)
+    assert access.stops_others(principal) == may
+
+
+def allowed(access: Access, permission: Permission, principal: Principal, printer: str = "a") -> bool:
     policy = access.policy(permission)
     assert isinstance(policy, Check)
     try:
-        assert authorize(policy, principal, {}) is None
+        assert authorize(policy, principal, {"path_params": {"printer": printer}}) is None
     except ForbiddenError:
         return False
     return True

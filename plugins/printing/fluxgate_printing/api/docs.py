@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fluxgate.plugin import Body, RouteDoc
-from fluxgate_printing.api import job_schemas, schemas
+from fluxgate_printing.api import job_schemas, me_schemas, schemas
 from fluxgate_printing.models import (
     CameraView,
     FilamentUse,
@@ -29,6 +29,7 @@ __all__ = [
     "JOB",
     "JOB_LINK",
     "JOB_SYNC",
+    "ME",
     "QUEUE",
     "QUEUE_ADD",
     "QUEUE_REORDER",
@@ -60,6 +61,19 @@ _PRINTING = StateFlags(
     closed_or_error=False,
 )
 
+ME = RouteDoc(
+    response=Body(
+        example=me_schemas.MeView(
+            backend="native",
+            default="mk4",
+            visibility="own",
+            stop_others=False,
+            everywhere="viewer",
+            anywhere="operator",
+            printers={"mk4": "operator", "ender": "viewer"},
+        )
+    )
+)
 STATUS = RouteDoc(
     description="The printer's state as it was last seen, `age` seconds ago. Offline is a state, not an error.",
     response=Body(

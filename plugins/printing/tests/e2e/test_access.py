@@ -35,19 +35,20 @@ from tests.support.printing_gateway import PrintingGateway, ok, problem
 pytestmark = pytest.mark.xdist_group("printing-access")
 
 VICTIMS = "victims-project"
-LOOK, WATCH, OPERATE, COMMAND, RULE = "look", "watch", "operate", "command", "rule"
+ASK, LOOK, WATCH, OPERATE, COMMAND, RULE = "ask", "look", "watch", "operate", "command", "rule"
 MAY: dict[str, set[str]] = {
     "nobody": set(),
-    "stranger": set(),
-    "viewer": {LOOK, WATCH},
-    "operator": {LOOK, WATCH, OPERATE, COMMAND},
-    "admin": {LOOK, WATCH, OPERATE, COMMAND, RULE},
-    "operator of the first": {LOOK, WATCH, OPERATE, COMMAND},
-    "operator of the second": {LOOK, OPERATE},
-    "viewer by scope": {LOOK, WATCH},
-    "scope of something else": set(),
+    "stranger": {ASK},
+    "viewer": {ASK, LOOK, WATCH},
+    "operator": {ASK, LOOK, WATCH, OPERATE, COMMAND},
+    "admin": {ASK, LOOK, WATCH, OPERATE, COMMAND, RULE},
+    "operator of the first": {ASK, LOOK, WATCH, OPERATE, COMMAND},
+    "operator of the second": {ASK, LOOK, OPERATE},
+    "viewer by scope": {ASK, LOOK, WATCH},
+    "scope of something else": {ASK},
 }
 NEEDED = {
+    "GET /me": ASK,
     "GET /status": WATCH,
     "GET /job": WATCH,
     "GET /temperature": WATCH,
