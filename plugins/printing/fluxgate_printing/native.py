@@ -22,6 +22,7 @@ from fluxgate_printing.api import (
     files,
     jobs,
     me,
+    options,
     printer,
     printers,
     projects,
@@ -63,6 +64,7 @@ from fluxgate_printing.stations import StationMaker
 
 HANDLERS = (
     me.show,
+    options.show,
     printer.cancel,
     printer.pause,
     printer.resume,

@@ -10,6 +10,7 @@ from litestar.di import Provide
 
 from fluxgate.hookspecs import hookimpl
 from fluxgate.plugin import PluginSettings, PluginSpec
+from fluxgate_printing.api.options import options_view
 from fluxgate_printing.fluxprint import fluxprint_gate, fluxprint_upstream, proxy_routes
 from fluxgate_printing.native import HANDLERS as NATIVE_HANDLERS
 from fluxgate_printing.native import NativeBackend
@@ -48,6 +49,7 @@ def _kinds() -> Kinds:
 
 def _native(settings: PrintingSettings) -> PluginSpec:
     backend = NativeBackend(settings, _kinds())
+    options = options_view(settings)
     router = Router(
         path="/",
         route_handlers=backend.access.guarded(NATIVE_HANDLERS),
@@ -55,6 +57,7 @@ def _native(settings: PrintingSettings) -> PluginSpec:
             "service": Provide(lambda: backend.service, sync_to_thread=False),
             "ledger": Provide(lambda: backend.service.ledger, sync_to_thread=False),
             "equipment": Provide(lambda: backend.equipment, sync_to_thread=False),
+            "options": Provide(lambda: options, sync_to_thread=False),
         },
     )
     return PluginSpec(
@@ -74,12 +77,14 @@ def _native(settings: PrintingSettings) -> PluginSpec:
 
 def _proxied(settings: PrintingSettings) -> PluginSpec:
     backend = FluxPrintBackend(settings)
+    options = options_view(settings)
     router = Router(
         path="/",
         route_handlers=backend.access.guarded(PROXIED_HANDLERS),
         dependencies={
             "ledger": Provide(lambda: backend.ledger, sync_to_thread=False),
             "remote": Provide(lambda: backend.remote, sync_to_thread=False),
+            "options": Provide(lambda: options, sync_to_thread=False),
         },
     )
     return PluginSpec(

@@ -12,7 +12,7 @@ from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, Principal, StreamRoute
 from fluxgate_printing.accepted import project_named
 from fluxgate_printing.access import WATCH, Access
-from fluxgate_printing.api import jobs, me, projects, quick
+from fluxgate_printing.api import jobs, me, options, projects, quick
 from fluxgate_printing.api.camera import camera_routes
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera, SnapshotCamera
@@ -34,6 +34,7 @@ from fluxgate_printing.settings import FLUXPRINT, PrintingSettings
 T = TypeVar("T")
 HANDLERS = (
     me.show_remote,
+    options.show,
     jobs.active,
     jobs.history,
     jobs.one,

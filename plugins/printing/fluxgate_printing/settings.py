@@ -166,6 +166,24 @@ class CostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     density: Annotated[float, msgspec.Meta(gt=0, le=25)] = 1.24
 
 
+class PresetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Temperatures to warm up to, in °C, under a name of your own, such as a material's; 0 is off. By default there are
+    PLA, PETG, ABS, TPU and NYLON; presets of your own take the place of all of these."""
+
+    hotend: Annotated[float, msgspec.Meta(ge=0, le=600)]
+    bed: Annotated[float, msgspec.Meta(ge=0, le=200)]
+
+
+PRESETS = {
+    "PLA": PresetSettings(hotend=210.0, bed=60.0),
+    "PETG": PresetSettings(hotend=240.0, bed=80.0),
+    "ABS": PresetSettings(hotend=245.0, bed=100.0),
+    "TPU": PresetSettings(hotend=225.0, bed=50.0),
+    "NYLON": PresetSettings(hotend=255.0, bed=80.0),
+}
+PresetName = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
+
+
 class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The printing plugin.
 
@@ -176,6 +194,7 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     `default_printer`: the one the eight routes speak of; by default the first.
     `auto_start`: printers take the next job that fits by itself. `bed_gate`: after a print a printer takes no job until
     somebody says that its bed is clear; to be switched off only for printers that clear their beds themselves.
+    `presets`: temperatures by name, to be offered where printers are heated by hand.
     `retention_days`: how long jobs that ended are kept; 0: for ever.
     """
 
@@ -189,6 +208,7 @@ class PrintingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     files: FileSettings = FileSettings()
     access: AccessSettings = AccessSettings()
     costs: CostSettings = CostSettings()
+    presets: dict[PresetName, PresetSettings] = msgspec.field(default_factory=lambda: dict(PRESETS))
     retention_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 90
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fluxgate.plugin import Body, RouteDoc
-from fluxgate_printing.api import job_schemas, me_schemas, schemas
+from fluxgate_printing.api import job_schemas, me_schemas, option_schemas, schemas
 from fluxgate_printing.models import (
     CameraView,
     FilamentUse,
@@ -30,6 +30,7 @@ __all__ = [
     "JOB_LINK",
     "JOB_SYNC",
     "ME",
+    "OPTIONS",
     "QUEUE",
     "QUEUE_ADD",
     "QUEUE_REORDER",
@@ -71,6 +72,17 @@ ME = RouteDoc(
             everywhere="viewer",
             anywhere="operator",
             printers={"mk4": "operator", "ender": "viewer"},
+        )
+    )
+)
+OPTIONS = RouteDoc(
+    response=Body(
+        example=option_schemas.OptionsView(
+            currency="EUR",
+            machine_per_hour=0.35,
+            materials=[option_schemas.MaterialPrice(type="PLA", price_per_kg=25.0)],
+            qualities=["draft", "standard", "high", "ultra"],
+            presets=[option_schemas.Preset(name="PLA", hotend=210.0, bed=60.0)],
         )
     )
 )

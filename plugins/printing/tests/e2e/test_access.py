@@ -49,6 +49,7 @@ MAY: dict[str, set[str]] = {
 }
 NEEDED = {
     "GET /me": ASK,
+    "GET /options": LOOK,
     "GET /status": WATCH,
     "GET /job": WATCH,
     "GET /temperature": WATCH,
