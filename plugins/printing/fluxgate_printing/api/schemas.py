@@ -346,10 +346,18 @@ class MaterialView(msgspec.Struct, kw_only=True):
     grams: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
+class HeatBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """The highest temperatures that may be set, in °C."""
+
+    hotend: float
+    bed: float
+
+
 class PrinterView(msgspec.Struct, kw_only=True, rename="camel"):
     """One printer. `status` and `text`: what it was last seen doing, at `observedAt` (Unix time), `age` seconds ago
     (-1: never); `stale`: it is overdue to answer, and not given up yet; `job`: the number of the job that it has, where
-    the caller may see it; `auto_start`: whether it takes jobs by itself; `used_seconds`: spent printing."""
+    the caller may see it; `auto_start`: whether it takes jobs by itself; `used_seconds`: spent printing;
+    `allowed_gcode`: the commands that a printing admin may send it."""
 
     name: str
     driver: str
@@ -369,6 +377,8 @@ class PrinterView(msgspec.Struct, kw_only=True, rename="camel"):
     nozzle: float | None
     materials: list[str]
     build_volume: BuildVolume | None
+    bounds: HeatBounds
+    allowed_gcode: list[str]
     auto_start: bool
     bed: BedView
     material: MaterialView

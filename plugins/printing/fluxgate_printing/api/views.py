@@ -17,6 +17,7 @@ from fluxgate_printing.api.schemas import (
     FileMetadata,
     FileView,
     GcodeAnalysis,
+    HeatBounds,
     MaterialView,
     PrinterView,
     QueueItem,
@@ -159,6 +160,8 @@ def printer_view(
         nozzle=profile.nozzle,
         materials=sorted(profile.materials),
         build_volume=profile.build_volume,
+        bounds=HeatBounds(hotend=station.bounds.max_hotend, bed=station.bounds.max_bed),
+        allowed_gcode=sorted(station.bounds.gcode),
         auto_start=takes_by_itself(station, record),
         bed=BedView(
             clear=record.bed is None,
