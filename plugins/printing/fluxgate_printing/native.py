@@ -30,6 +30,7 @@ from fluxgate_printing.api import (
     queue_control,
     quick,
     reads,
+    temperatures,
 )
 from fluxgate_printing.api.camera import camera_routes
 from fluxgate_printing.api.views import printer_view
@@ -80,6 +81,7 @@ HANDLERS = (
     queue_control.waiting,
     queue_control.pause,
     queue_control.resume,
+    temperatures.history,
     control.heat,
     control.heat_hotend,
     control.heat_bed,

@@ -13,6 +13,7 @@ from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.base import PrinterDriver
 from fluxgate_printing.printers.bounds import Bounds
 from fluxgate_printing.printers.supervisor import Supervisor
+from fluxgate_printing.printers.temperatures import TemperatureHistory
 from fluxgate_printing.queue.bringing import Content
 from fluxgate_printing.queue.dispatch import Station
 from fluxgate_printing.queue.floor import PrinterFloor
@@ -73,9 +74,13 @@ class StationMaker:
         """One printer, not started yet."""
         name, settings = printer.name, printer.settings
         driver = printer.kind.driver(name, settings, self._data_dir)
-        supervisor = Supervisor(
-            name, driver, printer.kind.polls_every(settings), lambda state: self._changed(name, state)
-        )
+        temperatures = TemperatureHistory()
+
+        def changed(state: PrinterState) -> None:
+            temperatures.tell(state.temperature)
+            self._changed(name, state)
+
+        supervisor = Supervisor(name, driver, printer.kind.polls_every(settings), changed)
         lane = PrinterLane(
             supervisor,
             self._jobs,
@@ -89,6 +94,7 @@ class StationMaker:
             lane,
             _profile(name, settings),
             _bounds(settings),
+            temperatures,
             printer.kind.type,
             self._settings.auto_start if settings.auto_start is None else settings.auto_start,
         )

@@ -19,6 +19,7 @@ from fluxgate_printing.models import (
     StatusView,
     Temperature,
 )
+from fluxgate_printing.printers.temperatures import HeaterColumns, TemperatureColumns
 
 __all__ = [
     "DOWNLOAD",
@@ -41,6 +42,7 @@ __all__ = [
     "STATUS_CHANGE",
     "STREAM",
     "TEMPERATURE",
+    "TEMPERATURE_HISTORY",
     "THUMBNAIL",
     "UPLOAD",
     "UPLOAD_BODY",
@@ -111,6 +113,18 @@ JOB = RouteDoc(
 TEMPERATURE = RouteDoc(
     description="Every heater, in °C. A target of 0 is off.",
     response=Body(type=dict[str, Temperature], example=_HEATERS),
+)
+TEMPERATURE_HISTORY = RouteDoc(
+    response=Body(
+        example=TemperatureColumns(
+            interval=2,
+            times=[1_767_776_400, 1_767_776_402, 1_767_776_404],
+            heaters={
+                "tool0": HeaterColumns([21.3, None, 24.8], [0.0, None, 215.0]),
+                "bed": HeaterColumns([21.1, None, 21.1], [0.0, None, 0.0]),
+            },
+        )
+    )
 )
 QUEUE = RouteDoc(
     response=Body(

@@ -17,6 +17,7 @@ import msgspec
 
 from fluxgate.errors import ProblemError
 from fluxgate_printing.printers.bounds import Bounds
+from fluxgate_printing.printers.temperatures import TemperatureHistory
 from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
 from fluxgate_printing.queue.lane import PrinterLane
 from fluxgate_printing.queue.matching import PrinterProfile, Reason, ReasonCode, least_used, unfit
@@ -65,6 +66,7 @@ class Station(msgspec.Struct, frozen=True):
     lane: PrinterLane
     profile: PrinterProfile
     bounds: Bounds
+    temperatures: TemperatureHistory
     driver: str
     auto_start: bool
 

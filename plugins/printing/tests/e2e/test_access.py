@@ -87,6 +87,7 @@ NEEDED = {
     "GET /printers/{}/status": WATCH,
     "GET /printers/{}/job": WATCH,
     "GET /printers/{}/temperature": WATCH,
+    "GET /printers/{}/temperature/history": WATCH,
     "GET /printers/{}/camera": WATCH,
     "GET /printers/{}/camera/stream": WATCH,
     "GET /printers/{}/camera/snapshot": WATCH,

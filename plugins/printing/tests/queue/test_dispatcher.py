@@ -11,6 +11,7 @@ import pytest
 from fluxgate_printing.models import PrinterState
 from fluxgate_printing.printers.bounds import Bounds
 from fluxgate_printing.printers.supervisor import Supervisor
+from fluxgate_printing.printers.temperatures import TemperatureHistory
 from fluxgate_printing.printers.virtual import VirtualPrinter
 from fluxgate_printing.queue.dispatch import Dispatcher, Station
 from fluxgate_printing.queue.floor import PrinterFloor
@@ -66,7 +67,12 @@ class Floor:
                 await supervisor.refresh()
                 profile = PrinterProfile(name=name, model=model)
                 self.stations[name] = Station(
-                    lane, profile, Bounds(max_hotend=300, max_bed=120), "virtual", auto_start=True
+                    lane,
+                    profile,
+                    Bounds(max_hotend=300, max_bed=120),
+                    TemperatureHistory(),
+                    "virtual",
+                    auto_start=True,
                 )
             yield
 
