@@ -17,7 +17,7 @@ LINTED := conftest.py fluxgate plugins tests benchmarks
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format lock wheels smoke bench docs clean
+.PHONY: help setup ui run test lint format lock wheels smoke bench docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,21 @@ $(READY): requirements/dev.txt pyproject.toml plugins/printing/pyproject.toml
 	@$(PIP_INSTALL) --require-hashes --no-deps -r requirements/dev.txt
 	@$(PIP_INSTALL) --no-deps --no-build-isolation -e . -e plugins/printing
 	@$(BIN)/python -m pip check
+	@touch $@
+
+# The dashboard is built when anything of it changed.
+UI := plugins/printing/ui
+UI_BUILT := plugins/printing/fluxgate_printing/dashboard/index.html
+UI_SOURCES := $(shell find $(UI) -path $(UI)/node_modules -prune -o -type f -print)
+
+ui: $(UI_BUILT) ## Build the printing dashboard
+
+$(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json $(READY)
+	cd $(UI) && npm ci --no-fund --no-audit
+	@touch $@
+
+$(UI_BUILT): $(UI)/node_modules/.package-lock.json $(UI_SOURCES)
+	cd $(UI) && npm run --silent build
 	@touch $@
 
 run: setup ## Start the gateway with its embedded defaults

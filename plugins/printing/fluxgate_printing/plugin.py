@@ -11,6 +11,7 @@ from litestar.di import Provide
 from fluxgate.hookspecs import hookimpl
 from fluxgate.plugin import PluginSettings, PluginSpec
 from fluxgate_printing.api.options import options_view
+from fluxgate_printing.dashboard_files import dashboard
 from fluxgate_printing.fluxprint import fluxprint_gate, fluxprint_upstream, proxy_routes
 from fluxgate_printing.native import HANDLERS as NATIVE_HANDLERS
 from fluxgate_printing.native import NativeBackend
@@ -64,6 +65,7 @@ def _native(settings: PrintingSettings) -> PluginSpec:
         title=TITLE,
         version=version("fluxgate-printing"),
         handlers=(router,),
+        ui=dashboard(),
         streams=backend.streams,
         sockets=backend.sockets,
         health_checks=backend.checks,
@@ -93,6 +95,7 @@ def _proxied(settings: PrintingSettings) -> PluginSpec:
         upstreams=(fluxprint_upstream(settings.fluxprint),),
         proxy_routes=proxy_routes(settings, backend.access, backend.record, backend.vet),
         handlers=(router,),
+        ui=dashboard(),
         streams=backend.streams,
         health_checks=backend.checks,
         health_gates=(fluxprint_gate(settings.fluxprint),),

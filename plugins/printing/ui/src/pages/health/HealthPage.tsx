@@ -1,0 +1,5 @@
+import { Page } from "@/shell/Page";
+
+export default function HealthPage() {
+  return <Page title="HealthPage">{null}</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "@/shell/Page";
+
+export default function SettingsPage() {
+  return <Page title="SettingsPage">{null}</Page>;
+}

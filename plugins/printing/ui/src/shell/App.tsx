@@ -1,0 +1,110 @@
+import { CSPProvider } from "@base-ui/react/csp-provider";
+import { Tooltip } from "@base-ui/react/tooltip";
+import { QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Lock } from "lucide-react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { Route, Router, Switch } from "wouter";
+import { Problem } from "@/api/problem";
+import { makeQueryClient, meQuery, whoQuery } from "@/api/queries";
+import { Empty, Failed, Loading, Toasts } from "@/design";
+import { follow, useLive } from "@/live";
+import { Overview } from "@/pages/overview/Overview";
+import { text } from "@/text";
+import { NotFound } from "./NotFound";
+import { mount } from "./place";
+import { Shell } from "./Shell";
+import { SignIn } from "./SignIn";
+
+const PrinterPage = lazy(() => import("@/pages/printer/PrinterPage"));
+const QueuePage = lazy(() => import("@/pages/queue/QueuePage"));
+const FilesPage = lazy(() => import("@/pages/files/FilesPage"));
+const FilePage = lazy(() => import("@/pages/files/FilePage"));
+const HistoryPage = lazy(() => import("@/pages/history/HistoryPage"));
+const SettingsPage = lazy(() => import("@/pages/settings/SettingsPage"));
+const HealthPage = lazy(() => import("@/pages/health/HealthPage"));
+const AccountPage = lazy(() => import("@/pages/account/AccountPage"));
+const WallPage = lazy(() => import("@/pages/wall/WallPage"));
+
+export function App() {
+  const [queries] = useState(makeQueryClient);
+  return (
+    <CSPProvider disableStyleElements>
+      <QueryClientProvider client={queries}>
+        <Tooltip.Provider delay={400}>
+          <Toasts>
+            <Router base={mount}>
+              <SignedIn>
+                <Pages />
+              </SignedIn>
+            </Router>
+          </Toasts>
+        </Tooltip.Provider>
+      </QueryClientProvider>
+    </CSPProvider>
+  );
+}
+
+/** Its children once it is known who is calling, and that they may look. */
+function SignedIn({ children }: { children: ReactNode }) {
+  const who = useQuery(whoQuery);
+  const me = useQuery({ ...meQuery, enabled: who.isSuccess });
+  const mayLook = me.data?.anywhere != null;
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (!mayLook) return;
+    const stop = follow();
+    const unsubscribe = useLive.subscribe((now, before) => {
+      if (now.changes !== before.changes) queries.invalidateQueries({ queryKey: ["queue"] });
+      if (now.link === "refused" && before.link !== "refused")
+        queries.invalidateQueries({ queryKey: ["who"] });
+    });
+    return () => {
+      unsubscribe();
+      stop();
+    };
+  }, [mayLook, queries]);
+  if (who.error && Problem.from(who.error).isUnauthenticated) return <SignIn />;
+  const error = who.error ?? me.error;
+  if (error) return <Failed error={error} onRetry={() => queries.resetQueries()} />;
+  if (!me.data) return <Loading />;
+  if (!mayLook) {
+    return (
+      <Shell>
+        <Empty icon={<Lock aria-hidden />} title={text.noAccess.title}>
+          {text.noAccess.about(who.data?.name ?? who.data?.id ?? "")}
+        </Empty>
+      </Shell>
+    );
+  }
+  return children;
+}
+
+function Pages() {
+  return (
+    <Switch>
+      <Route path="/wall">
+        <Suspense fallback={<Loading />}>
+          <WallPage />
+        </Suspense>
+      </Route>
+      <Route>
+        <Shell>
+          <Suspense fallback={<Loading lines={8} />}>
+            <Switch>
+              <Route path="/" component={Overview} />
+              <Route path="/printers/:name">{({ name }) => <PrinterPage key={name} name={name} />}</Route>
+              <Route path="/queue" component={QueuePage} />
+              <Route path="/files" component={FilesPage} />
+              <Route path="/files/:name">{({ name }) => <FilePage key={name} name={name} />}</Route>
+              <Route path="/history" component={HistoryPage} />
+              <Route path="/settings" component={SettingsPage} />
+              <Route path="/health" component={HealthPage} />
+              <Route path="/account" component={AccountPage} />
+              <Route component={NotFound} />
+            </Switch>
+          </Suspense>
+        </Shell>
+      </Route>
+    </Switch>
+  );
+}
