@@ -16,10 +16,10 @@ from fluxgate_printing.sight import EVERYTHING, Sight
 __all__ = ["DaySum", "PeriodStatistics", "PeriodSums", "PlaceSum"]
 
 _DAY = {
-    "postgres": "to_char(completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+    "postgres": "(completed_at AT TIME ZONE 'UTC')::date",
     "sqlite": "strftime('%Y-%m-%d', completed_at)",
 }
-_SUMS = "count(*) AS jobs, COALESCE(sum(actual_time), 0) AS seconds, COALESCE(sum(material_used), 0) AS grams"
+_SUMS = "sum(jobs) AS jobs, COALESCE(sum(seconds), 0) AS seconds, COALESCE(sum(grams), 0) AS grams"
 
 
 class DaySum(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +61,12 @@ class PeriodStatistics:
         seen, named = within(wanted, sight).jobs()
         where, arguments = matching(wanted)
         day = _DAY[self._database.dialect]
+        # Rows are summed up in small groups, and the groups twice: to keep all rows and go through them twice takes
+        # several times as long.
         rows = await self._database.fetch(
-            f"WITH ended AS (SELECT {day} AS day, status, printer_name, material_type, actual_time, material_used"  # noqa: S608 - constants
-            f" FROM print_jobs WHERE {where} AND {seen})"
+            f"WITH ended AS (SELECT {day} AS day, status, printer_name, material_type, count(*) AS jobs,"  # noqa: S608 - constants
+            f" sum(actual_time) AS seconds, sum(material_used) AS grams FROM print_jobs WHERE {where} AND {seen}"
+            " GROUP BY 1, 2, 3, 4)"
             f" SELECT day, status, NULL AS printer_name, NULL AS material_type, {_SUMS} FROM ended GROUP BY day, status"
             f" UNION ALL SELECT NULL, status, printer_name, material_type, {_SUMS} FROM ended"
             " GROUP BY status, printer_name, material_type",
@@ -72,7 +75,7 @@ class PeriodStatistics:
         )
         return PeriodSums(
             days=[
-                DaySum(day=date.fromisoformat(row["day"]), status=row["status"], **_summed(row))
+                DaySum(day=date.fromisoformat(str(row["day"])), status=row["status"], **_summed(row))
                 for row in rows
                 if row["day"] is not None
             ],
