@@ -15,6 +15,7 @@ from fluxgate_printing.callers import Callers
 from fluxgate_printing.costs import Costs
 from fluxgate_printing.files.catalog import FileRecord, FileRepository
 from fluxgate_printing.queue.history import HistoryFilter, JobHistory
+from fluxgate_printing.queue.period import PeriodStatistics, PeriodSums
 from fluxgate_printing.queue.reading import print_time
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
@@ -44,6 +45,7 @@ class JobLedger:
         jobs: JobRepository,
         history: JobHistory,
         statistics: ProjectStatistics,
+        periods: PeriodStatistics,
         files: FileRepository,
         callers: Callers,
         costs: Costs,
@@ -54,6 +56,7 @@ class JobLedger:
         self.costs = costs
         self.sums = statistics
         self.past = history
+        self._periods = periods
         self._files = files
         self._settled = settled
 
@@ -90,6 +93,10 @@ class JobLedger:
         """A project's jobs, summed up, and when the newest was made."""
         sight = (await self.callers.sees_by_projects(principal)).of_project(project)
         return await self.sums.parts(project, sight, monthly=monthly), await self.sums.latest(project, sight)
+
+    async def period(self, wanted: HistoryFilter, principal: Principal) -> PeriodSums:
+        """The jobs that ended, summed up."""
+        return await self._periods.sums(wanted, await self.callers.sees_by_projects(principal))
 
     # -- changing
 

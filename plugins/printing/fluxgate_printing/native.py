@@ -20,6 +20,7 @@ from fluxgate_printing.api import (
     equipment,
     events,
     files,
+    job_stats,
     jobs,
     me,
     options,
@@ -53,6 +54,7 @@ from fluxgate_printing.queue.bringing import Content
 from fluxgate_printing.queue.dispatch import Dispatcher, Station
 from fluxgate_printing.queue.floor import PrinterFloor, PrinterRecord
 from fluxgate_printing.queue.history import JobHistory
+from fluxgate_printing.queue.period import PeriodStatistics
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.statistics import ProjectStatistics
@@ -101,6 +103,7 @@ HANDLERS = (
     files.remove,
     jobs.active,
     jobs.history,
+    job_stats.show,
     jobs.one,
     jobs.change_status,
     jobs.sync,
@@ -277,6 +280,7 @@ class NativeBackend:
                 jobs=repository,
                 history=JobHistory(context.database),
                 statistics=ProjectStatistics(context.database),
+                periods=PeriodStatistics(context.database),
                 files=catalog,
                 callers=Callers(self.access, ProjectRepository(context.database)),
                 costs=costs,

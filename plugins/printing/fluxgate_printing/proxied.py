@@ -12,7 +12,7 @@ from fluxgate.errors import PluginError
 from fluxgate.plugin import CheckResult, HealthCheck, PluginContext, Principal, StreamRoute
 from fluxgate_printing.accepted import project_named
 from fluxgate_printing.access import WATCH, Access
-from fluxgate_printing.api import jobs, me, options, projects, quick
+from fluxgate_printing.api import job_stats, jobs, me, options, projects, quick
 from fluxgate_printing.api.camera import camera_routes
 from fluxgate_printing.callers import Callers
 from fluxgate_printing.camera import Camera, SnapshotCamera
@@ -23,6 +23,7 @@ from fluxgate_printing.journal import AcceptedJob
 from fluxgate_printing.ledger import JobLedger
 from fluxgate_printing.projects import ProjectRepository
 from fluxgate_printing.queue.history import JobHistory
+from fluxgate_printing.queue.period import PeriodStatistics
 from fluxgate_printing.queue.records import NewJob
 from fluxgate_printing.queue.repository import JobRepository
 from fluxgate_printing.queue.statistics import ProjectStatistics
@@ -37,6 +38,7 @@ HANDLERS = (
     options.show,
     jobs.active,
     jobs.history,
+    job_stats.show,
     jobs.one,
     jobs.change_status,
     jobs.sync,
@@ -125,6 +127,7 @@ class FluxPrintBackend:
             jobs=self._jobs,
             history=JobHistory(context.database),
             statistics=ProjectStatistics(context.database),
+            periods=PeriodStatistics(context.database),
             files=FileRepository(context.database),
             callers=self._callers,
             costs=costs,

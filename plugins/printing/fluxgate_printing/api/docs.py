@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from fluxgate.plugin import Body, RouteDoc
-from fluxgate_printing.api import job_schemas, me_schemas, option_schemas, schemas
+from fluxgate_printing.api import job_schemas, job_stat_schemas, me_schemas, option_schemas, schemas
 from fluxgate_printing.models import (
     CameraView,
     FilamentUse,
@@ -29,6 +29,7 @@ __all__ = [
     "FILE_LINK",
     "JOB",
     "JOB_LINK",
+    "JOB_STATS",
     "JOB_SYNC",
     "ME",
     "OPTIONS",
@@ -297,6 +298,32 @@ SNAPSHOT = RouteDoc(
     alternatives=(Body(media_type="text/plain", schema={"type": "string", "contentEncoding": "base64"}),),
 )
 STATUS_CHANGE = RouteDoc(request=Body(example={"status": "failed", "error_message": "The first layer came off."}))
+JOB_STATS = RouteDoc(
+    response=Body(
+        example=job_stat_schemas.JobStats(
+            total=3,
+            completed=2,
+            failed=1,
+            canceled=0,
+            success_rate=66.67,
+            print_seconds=12_600,
+            material_grams=30.5,
+            cost=1.98,
+            currency="EUR",
+            days=[
+                job_stat_schemas.DayStats(
+                    day=date(2026, 1, 7), completed=2, failed=1, canceled=0, print_seconds=12_600, material_grams=30.5
+                )
+            ],
+            printers=[
+                job_stat_schemas.PrinterStats(
+                    printer="mk4", jobs=3, completed=2, failed=1, print_seconds=12_600, material_grams=30.5
+                )
+            ],
+            materials=[job_stat_schemas.MaterialStats(material="PLA", jobs=3, grams=30.5, cost=0.76)],
+        )
+    )
+)
 JOB_SYNC = RouteDoc(request=Body(example={"status": "printing", "progress": 37.5}))
 JOB_LINK = RouteDoc(request=Body(example={"project_id": "clx8f2k0d0000"}))
 FILE_LINK = RouteDoc(request=Body(example={"project_id": "clx8f2k0d0000"}))

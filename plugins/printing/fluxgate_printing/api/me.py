@@ -18,7 +18,9 @@ from fluxgate_printing.settings import Role
 async def show(service: NamedDependency[PrintingService], principal: NamedDependency[Principal]) -> MeView:
     """For anybody who is known, also without any role here, and whatever the scopes."""
     access = service.callers.access
-    return _view(access, principal, backend="native", default=service.default, printers=access.roles(principal))
+    printers = access.roles(principal)
+    default = service.default if service.default in printers else None
+    return _view(access, principal, backend="native", default=default, printers=printers)
 
 
 @get("/me", summary="What the caller may do here", policy=KNOWN, doc=docs.ME)

@@ -14,7 +14,7 @@ from fluxgate_printing.queue.states import FinalStatus
 from fluxgate_printing.sight import EVERYTHING, Sight
 from fluxgate_printing.usage import planned_seconds
 
-__all__ = ["COUNTED", "HistoryFilter", "JobHistory"]
+__all__ = ["COUNTED", "HistoryFilter", "JobHistory", "matching", "within"]
 
 COUNTED = 10_000
 """How far a list's length is counted: past that nobody pages, and counting a million rows takes longer than reading
@@ -51,8 +51,8 @@ class JobHistory:
         self, wanted: HistoryFilter = ANYTHING, limit: int = 20, offset: int = 0, sight: Sight = EVERYTHING
     ) -> list[JobRecord]:
         """Latest first."""
-        seen, named = _within(wanted, sight).jobs()
-        where, arguments = _where(wanted)
+        seen, named = within(wanted, sight).jobs()
+        where, arguments = matching(wanted)
         # Which jobs is answered by an index alone, and their rows are read after. Asked for at once, PostgreSQL goes
         # through all jobs by time if it expects many that fit, though none may.
         listed = f"SELECT id FROM print_jobs WHERE {where} AND {seen}"  # noqa: S608 - constants
@@ -69,10 +69,10 @@ class JobHistory:
     async def count(self, wanted: HistoryFilter = ANYTHING, sight: Sight = EVERYTHING) -> int:
         """How many jobs the list has; `COUNTED`, or while searching `COUNTED_NAMES`, if it has more."""
         most = COUNTED if wanted.search is None else COUNTED_NAMES
-        where, arguments = _where(wanted)
+        where, arguments = matching(wanted)
         parts: list[str] = []
         values: list[object] = []
-        for number, (seen, named) in enumerate(_within(wanted, sight).alternatives()):
+        for number, (seen, named) in enumerate(within(wanted, sight).alternatives()):
             one = f"SELECT id FROM print_jobs WHERE {where} AND {seen} LIMIT {{}}"  # noqa: S608 - constants
             parts.append(f"SELECT id FROM ({one}) part_{number}")  # noqa: S608
             values += [*arguments, *named, most]
@@ -98,11 +98,13 @@ class JobHistory:
         return pairs
 
 
-def _within(wanted: HistoryFilter, sight: Sight) -> Sight:
+def within(wanted: HistoryFilter, sight: Sight) -> Sight:
+    """The sight, as far as it matters for these jobs."""
     return sight if wanted.project is None else sight.of_project(wanted.project)
 
 
-def _where(wanted: HistoryFilter) -> tuple[str, list[object]]:
+def matching(wanted: HistoryFilter) -> tuple[str, list[object]]:
+    """A condition on `print_jobs`, and its arguments."""
     parts = [FINISHED]
     arguments: list[object] = []
     for condition, value in (

@@ -103,6 +103,7 @@ NEEDED = {
     "GET /jobs/active": LOOK,
     "GET /jobs/history": LOOK,
     "GET /jobs/history/filter": LOOK,
+    "GET /jobs/stats": LOOK,
     "GET /jobs/{}": LOOK,
     "PATCH /jobs/{}/status": OPERATE,
     "POST /jobs/sync/{}": OPERATE,
