@@ -711,6 +711,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/printing/jobs/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Jobs that ended, in numbers
+         * @description Who may: printing viewer, scope printing:view.
+         */
+        get: operations["ApiPrintingJobsStatsShow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/printing/jobs/sync/{queue_id}": {
         parameters: {
             query?: never;
@@ -1914,6 +1934,19 @@ export interface components {
             viewers: number;
         };
         /**
+         * DayStats
+         * @description What ended on one day (UTC).
+         */
+        "printing.DayStats": {
+            canceled: number;
+            completed: number;
+            /** Format: date */
+            day: string;
+            failed: number;
+            materialGrams: number;
+            printSeconds: number;
+        };
+        /**
          * DetailedStats
          * @description `GET /projects/{id}/stats/detailed`. Months in order, the rest by the number of jobs.
          */
@@ -2363,6 +2396,26 @@ export interface components {
             printTimeLeft: number | null;
         };
         /**
+         * JobStats
+         * @description `GET /jobs/stats`. `success_rate`: percent of the prints that ended by themselves, null while there is none;
+         *         seconds, grams and cost are of all that was printed, also of what failed. `days`: each of the range, the earliest
+         *         first; `printers`, `materials`: most jobs first.
+         */
+        "printing.JobStats": {
+            canceled: number;
+            completed: number;
+            cost: number;
+            currency: string;
+            days: components["schemas"]["printing.DayStats"][];
+            failed: number;
+            materialGrams: number;
+            materials: components["schemas"]["printing.MaterialStats"][];
+            printers: components["schemas"]["printing.PrinterStats"][];
+            printSeconds: number;
+            successRate: number | null;
+            total: number;
+        };
+        /**
          * JobSync
          * @description `POST /jobs/sync/{queueId}`: what the service that prints says of a job, by its number in the queue.
          */
@@ -2406,6 +2459,16 @@ export interface components {
             type: string;
         };
         /**
+         * MaterialStats
+         * @description What was printed of one type of material; null: not known. `cost`: of the material alone.
+         */
+        "printing.MaterialStats": {
+            cost: number;
+            grams: number;
+            jobs: number;
+            material: string | null;
+        };
+        /**
          * MaterialView
          * @description The spool that is loaded, as somebody said; `grams`: what is left of it.
          */
@@ -2421,7 +2484,7 @@ export interface components {
          * MeView
          * @description `GET /me`. A role is null where the caller has none, or no scope for it; it is `everywhere` on all printers, and
          *         `anywhere` the highest on one of them. `printers`: those on which the caller has a role. `default`: the printer that
-         *         routes without a name speak of.
+         *         routes without a name speak of, if it is one of these.
          *
          *         `visibility`: whether viewers and operators have to do with everybody's jobs and files, or with their `own` and
          *         their projects'. `stop_others`: whether the caller may pause and cancel what others print wherever the caller is an
@@ -2595,6 +2658,19 @@ export interface components {
          */
         "printing.PrinterList": {
             printers: components["schemas"]["printing.PrinterView"][];
+        };
+        /**
+         * PrinterStats
+         * @description What one printer printed; null: what no printer did, because it was canceled before. `jobs` has those that were
+         *         canceled, too.
+         */
+        "printing.PrinterStats": {
+            completed: number;
+            failed: number;
+            jobs: number;
+            materialGrams: number;
+            printer: string | null;
+            printSeconds: number;
         };
         /**
          * PrinterSwitch
@@ -4718,6 +4794,96 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobItem"][];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            429: components["responses"]["429"];
+            503: components["responses"]["503"];
+            /** @description Any other problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["fluxgate.Problem"];
+                };
+            };
+        };
+    };
+    ApiPrintingJobsStatsShow: {
+        parameters: {
+            query?: {
+                /** @description Ended then or later: a day (UTC), or an RFC 3339 time. */
+                from?: string | null;
+                /** @description Of which material. */
+                material?: string | null;
+                /** @description Where they were printed. */
+                printer?: string | null;
+                /** @description A project's UUID or external id. */
+                project_id?: string | null;
+                /** @description A part of the file's name. */
+                search?: string | null;
+                /** @description How they ended. */
+                status?: "completed" | "failed" | "canceled" | null;
+                /** @description Ended before then; a day (UTC) is counted to its end. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 3,
+                     *       "completed": 2,
+                     *       "failed": 1,
+                     *       "canceled": 0,
+                     *       "successRate": 66.67,
+                     *       "printSeconds": 12600,
+                     *       "materialGrams": 30.5,
+                     *       "cost": 1.98,
+                     *       "currency": "EUR",
+                     *       "days": [
+                     *         {
+                     *           "day": "2026-01-07",
+                     *           "completed": 2,
+                     *           "failed": 1,
+                     *           "canceled": 0,
+                     *           "printSeconds": 12600,
+                     *           "materialGrams": 30.5
+                     *         }
+                     *       ],
+                     *       "printers": [
+                     *         {
+                     *           "printer": "mk4",
+                     *           "jobs": 3,
+                     *           "completed": 2,
+                     *           "failed": 1,
+                     *           "printSeconds": 12600,
+                     *           "materialGrams": 30.5
+                     *         }
+                     *       ],
+                     *       "materials": [
+                     *         {
+                     *           "material": "PLA",
+                     *           "jobs": 3,
+                     *           "grams": 30.5,
+                     *           "cost": 0.76
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["printing.JobStats"];
                 };
             };
             400: components["responses"]["400"];

@@ -7,7 +7,8 @@ import styles from "./States.module.css";
 
 interface EmptyProps {
   icon: ReactNode;
-  title: string;
+  /** Left out where the page's own title says it. */
+  title?: string;
   children?: ReactNode;
   actions?: ReactNode;
 }
@@ -17,7 +18,7 @@ export function Empty({ icon, title, children, actions }: EmptyProps) {
   return (
     <div className={styles.state}>
       {icon}
-      <h2>{title}</h2>
+      {title && <h2>{title}</h2>}
       {children && <p>{children}</p>}
       {actions && <div className={styles.actions}>{actions}</div>}
     </div>

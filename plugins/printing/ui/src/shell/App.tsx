@@ -11,6 +11,7 @@ import { follow, useLive } from "@/live";
 import { Overview } from "@/pages/overview/Overview";
 import { text } from "@/text";
 import { NotFound } from "./NotFound";
+import { Page } from "./Page";
 import { mount } from "./place";
 import { Shell } from "./Shell";
 import { SignIn } from "./SignIn";
@@ -70,9 +71,11 @@ function SignedIn({ children }: { children: ReactNode }) {
   if (!mayLook) {
     return (
       <Shell>
-        <Empty icon={<Lock aria-hidden />} title={text.noAccess.title}>
-          {text.noAccess.about(who.data?.name ?? who.data?.id ?? "")}
-        </Empty>
+        <Page title={text.noAccess.title}>
+          <Empty icon={<Lock aria-hidden />}>
+            {text.noAccess.about(who.data?.name ?? who.data?.id ?? "")}
+          </Empty>
+        </Page>
       </Shell>
     );
   }
