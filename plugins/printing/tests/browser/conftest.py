@@ -109,8 +109,9 @@ def accessible() -> Callable[[Page], None]:
             page.evaluate(AXE.read_text())
         found = page.evaluate("() => axe.run()")
         violations = [
-            f"{one['id']}: {one['help']}: {[node['html'][:200] + ' ' + node['failureSummary'] for node in one['nodes'][:5]]}"
+            f"{one['id']}: {one['help']}: {node['html'][:200]} {node['failureSummary']}"
             for one in found["violations"]
+            for node in one["nodes"][:5]
         ]
         assert not violations, "\n".join(violations)
 

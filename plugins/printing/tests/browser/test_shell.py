@@ -1,4 +1,4 @@
-"""The frame of the dashboard: where it is served, its navigation, its colours, and what it says without a connection."""
+"""The frame of the dashboard: where it is served, its navigation, its colours, the gateway gone."""
 
 from __future__ import annotations
 
