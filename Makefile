@@ -33,37 +33,42 @@ $(READY): requirements/dev.txt pyproject.toml plugins/printing/pyproject.toml
 	@$(BIN)/python -m pip check
 	@touch $@
 
-# The dashboard is built when anything of it changed.
+# The dashboard is built when anything of it changed. Node comes with the environment: one version for everybody.
 UI := plugins/printing/ui
 UI_BUILT := plugins/printing/fluxgate_printing/dashboard/index.html
 UI_SOURCES := $(shell find $(UI) -path $(UI)/node_modules -prune -o -type f -print)
+UI_READY := $(UI)/node_modules/.ready
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
 
 ui: $(UI_BUILT) ## Build the printing dashboard
 
-$(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json $(READY)
-	cd $(UI) && npm ci --no-fund --no-audit
+$(UI_READY): $(UI)/package-lock.json $(READY)
+	@$(NPM) ci --silent
 	@touch $@
 
-$(UI_BUILT): $(UI)/node_modules/.package-lock.json $(UI_SOURCES)
-	cd $(UI) && npm run --silent build
+$(UI_BUILT): $(UI_READY) $(UI_SOURCES)
+	@$(NPM) run --silent build -- --logLevel warn
 	@touch $@
 
-run: setup ## Start the gateway with its embedded defaults
+run: setup ui ## Start the gateway with its embedded defaults
 	@exec $(BIN)/fluxgate run
 
-test: setup ## Run all tests, installing the servers that they talk to if need be
+test: setup ui ## Run all tests, installing the servers that they talk to if need be
 	@PYTHON=$(BIN)/python tests/install-services
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-lint: setup ## Style, types, and the arrows between the packages
+lint: setup $(UI_READY) ## Style, types, and the arrows between the packages
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM) run --silent check
+	$(NPM) run --silent test
 
-format: setup ## Format the code
+format: setup $(UI_READY) ## Format the code
 	$(BIN)/ruff check --fix $(LINTED)
 	$(BIN)/ruff format $(LINTED)
+	$(NPM) run --silent format
 
 # uv's own lock names the index it asked, so it doesn't stay.
 EXPORT := $(BIN)/uv export --quiet --all-packages --format requirements-txt --no-header --no-emit-workspace --no-annotate
@@ -76,13 +81,15 @@ lock: setup ## Lock the newest versions that the projects allow, with hashes
 		--generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade requirements/$$server.in \
 		--output-file requirements/$$server.txt || exit 1; done
 
-wheels: setup ## Build both wheels into dist/
+wheels: setup $(UI_READY) ## Build both wheels into dist/
 	@rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
 	$(BIN)/python -m build --no-isolation --outdir dist plugins/printing
 
-docs: setup ## Write the generated parts of docs/
+docs: setup $(UI_READY) ## Write the generated parts of docs/
 	$(BIN)/python -m fluxgate.settings.reference > docs/configuration.md
+	@cd $$(mktemp -d) && $(CURDIR)/$(BIN)/fluxgate openapi > openapi.json && \
+		$(NPM) exec -- openapi-typescript "$$PWD/openapi.json" --output $(CURDIR)/$(UI)/src/api/schema.ts --alphabetize
 
 smoke: wheels ## Install both wheels into a new environment and run them in an empty folder
 	$(BIN)/python tests/wheel_smoke.py dist
@@ -92,4 +99,4 @@ bench: setup ## Measure against nginx and Express (ARGS: see benchmarks/)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what was built
-	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf dist build $(dir $(UI_BUILT)) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

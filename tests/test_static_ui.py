@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "favicon.svg").write_text("<svg/>")
     (root / "assets" / "app-1f.js").write_bytes(SCRIPT)
     (root / "assets" / "fonts" / "a.woff2").write_bytes(b"font")
+    (root / "assets" / "table-3c.js").write_bytes(SCRIPT)
+    (root / "assets" / "table-3c.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (root / "assets" / "chart-2e.js").write_text("chart")
+    (root / "assets" / "chart-2e.js.br").write_bytes(b"as if it were Brotli")
+    (root / "assets" / "chart-2e.js.gz").write_bytes(gzip.compress(b"chart"))
+    (root / "favicon.svg.gz").symlink_to(outside / "secret.txt")
     (root / "link.txt").symlink_to(outside / "secret.txt")
     return root
 
@@ -116,3 +123,47 @@ def test_only_get(ui: httpx.Client) -> None:
 def test_what_begins_alike_is_not_the_ui(ui: httpx.Client) -> None:
     assert ui.get("/shownx").status_code == 404
     assert ui.get("/dashboard").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("file", "takes", "sent"),
+    [
+        ("table-3c.js", "gzip, deflate", "gzip"),
+        ("table-3c.js", "GZIP;q=0.5", "gzip"),
+        ("table-3c.js", "br, gzip", "gzip"),
+        ("table-3c.js", "br", None),
+        ("table-3c.js", "gzip;q=0, identity", None),
+        ("table-3c.js", "gzip; q=0.000", None),
+        ("table-3c.js", "identity", None),
+        ("chart-2e.js", "gzip, br", "br"),
+        ("chart-2e.js", "gzip", "gzip"),
+    ],
+)
+def test_what_is_there_compressed_goes_to_whoever_takes_it(
+    ui: httpx.Client, folder: Path, file: str, takes: str, sent: str | None
+) -> None:
+    request = ui.build_request("GET", f"/shown/assets/{file}", headers={"accept-encoding": takes})
+    answer = ui.send(request, stream=True)
+    raw = b"".join(answer.iter_raw())
+    ending = {"gzip": ".gz", "br": ".br", None: ""}[sent]
+    assert answer.headers.get("content-encoding") == sent
+    assert raw == (folder / "assets" / f"{file}{ending}").read_bytes()
+    assert answer.headers["content-length"] == str(len(raw))
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["vary"].lower() == "accept-encoding"
+    again = {"accept-encoding": takes, "if-none-match": answer.headers["etag"]}
+    assert ui.get(f"/shown/assets/{file}", headers=again).status_code == 304
+
+
+def test_each_coding_has_an_entity_tag_of_its_own(ui: httpx.Client) -> None:
+    tags = {
+        ui.get("/shown/assets/table-3c.js", headers={"accept-encoding": takes}).headers["etag"]
+        for takes in ("identity", "gzip")
+    }
+    assert len(tags) == 2
+
+
+def test_a_link_beside_a_file_isnt_followed(ui: httpx.Client) -> None:
+    answer = ui.get("/shown/favicon.svg", headers={"accept-encoding": "gzip"})
+    assert answer.text == "<svg/>"
+    assert "content-encoding" not in answer.headers

@@ -88,6 +88,10 @@ def exercise(base: str) -> None:
             expect(answer.status_code == 200, f"GET {path}: {answer.status_code} {answer.text}")
             answer.json()
         expect("smoke.gcode" in client.get(f"{printing}/files").text, "the uploaded file is listed")
+        page = client.get("/printing")
+        script = re.search(r'src="(/printing/assets/[^"]+\.js)"', page.text)
+        expect(page.status_code == 200 and script is not None, f"the dashboard: {page.status_code} {page.text[:300]}")
+        expect(script is not None and client.get(script[1]).is_success, "the dashboard's script is there")
         with client.stream("GET", f"{printing}/camera/stream") as stream:
             expect("multipart/x-mixed-replace" in stream.headers["content-type"], "the camera streams MJPEG")
             seen = b""

@@ -1,7 +1,7 @@
 /** Keeps the store to what is so now: from the gateway's event stream, or by asking while that doesn't come. */
 import { address, api, isForeign, ok } from "@/api/client";
 import { Problem } from "@/api/problem";
-import { after, type Told, TYPES } from "./events";
+import { applied, type Told, TYPES } from "./events";
 import { useLive } from "./store";
 import { record } from "./temperatures";
 
@@ -30,7 +30,7 @@ export function follow(wanted: Following = {}): () => void {
     const told = waiting;
     waiting = [];
     record(told);
-    useLive.setState((state) => after(state, told));
+    useLive.setState((state) => applied(state, told));
   };
 
   const hear = (type: Told["type"], event: MessageEvent<string>) => {

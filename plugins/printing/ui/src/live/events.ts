@@ -21,7 +21,7 @@ export const TYPES: readonly Told["type"][] = [
 ];
 
 /** What is so after all of these, in one step: so that many at once are shown once. */
-export function after(state: State, told: readonly Told[]): State {
+export function applied(state: State, told: readonly Told[]): State {
   let { order, printers, jobs, queue, changes } = state;
   for (const { type, data } of told) {
     switch (type) {
