@@ -170,7 +170,8 @@ def stats_fields(sums: Figures, material_cost: float, machine_cost: float) -> di
     }
 
 
-Material = Literal["PLA", "PETG", "ABS", "TPU", "NYLON"]
+STANDARD_MATERIALS = ("PLA", "PETG", "ABS", "TPU", "NYLON")
+Material = Annotated[str, msgspec.Meta(min_length=1, max_length=50, description="One of `GET /options`.")]
 Quality = Literal["draft", "standard", "high", "ultra"]
 Copies = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 

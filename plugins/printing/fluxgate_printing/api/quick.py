@@ -9,11 +9,18 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from fluxgate.errors import ProblemError
+from fluxgate.errors import BadRequestError, ProblemError
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
-from fluxgate_printing.api.job_schemas import Estimate, EstimateRequest, QuickPrint, QuickPrinted, TimeRange
+from fluxgate_printing.api.job_schemas import (
+    STANDARD_MATERIALS,
+    Estimate,
+    EstimateRequest,
+    QuickPrint,
+    QuickPrinted,
+    TimeRange,
+)
 from fluxgate_printing.api.noting import note_job
 from fluxgate_printing.api.queue import IdempotencyKey
 from fluxgate_printing.costs import Costs
@@ -32,6 +39,7 @@ async def estimate(
 ) -> Estimate:
     """From what the file says, corrected by the printer's prints so far; guessed by its size if it says nothing, with
     `confidence` low. Changes nothing."""
+    _check_material(data.material, service.ledger.costs, "material")
     printer = service.lane(data.printer).name
     file = await service.file(data.filename, principal)
     taken, material = await service.forecast(file, printer, data.material, data.copies)
@@ -48,6 +56,7 @@ async def quick_print(
 ) -> QuickPrinted:
     """Into the queue, with an estimate. 404 when there is no such file or project."""
     config = data.config
+    _check_material(config.material, service.ledger.costs, "config.material")
     project_id = await service.callers.project(data.projectId, principal, to_print=True)
     new = await service.new_job(data.filename, principal, project_id=project_id, idempotency_key=idempotency_key)
     file = await service.file(data.filename, principal)
@@ -76,6 +85,7 @@ async def quick_print(
 @post("/estimate", status_code=200, summary="What a print will take", policy=VIEW, doc=docs.ESTIMATE)
 async def remote_estimate(data: JSONBody[EstimateRequest], remote: NamedDependency[RemotePrinting]) -> Estimate:
     """FluxPrint's own estimate. Changes nothing."""
+    _check_material(data.material, remote.ledger.costs, "material")
     taken = await remote.estimate(data.filename, data.quality, data.copies)
     return _estimate(taken, data.material, FLUXPRINT, remote.ledger.costs)
 
@@ -90,6 +100,7 @@ async def remote_quick_print(
 ) -> QuickPrinted:
     """Into FluxPrint's queue, with its estimate."""
     config = data.config
+    _check_material(config.material, remote.ledger.costs, "config.material")
     said = {name: value for name, value in msgspec.to_builtins(config).items() if value is not None}
     if data.print:
         said["print"] = True
@@ -104,6 +115,13 @@ async def remote_quick_print(
     else:
         estimated = _estimate(taken, config.material, FLUXPRINT, remote.ledger.costs)
     return QuickPrinted(job_id=None if job_id is None else str(job_id), queue_id=queue_id, estimate=estimated)
+
+
+def _check_material(material: str | None, costs: Costs, field: str) -> None:
+    """BadRequestError unless it is one of the usual ones or has a price."""
+    known = sorted({*STANDARD_MATERIALS, *costs.prices})
+    if material is not None and material.strip().upper() not in known:
+        raise BadRequestError(f"{field} is none of {', '.join(known)}.", code="INVALID_REQUEST", field=field)
 
 
 def _estimate(taken: Forecast, material: str | None, printer: str, costs: Costs) -> Estimate:

@@ -24,6 +24,7 @@ machine_per_hour = 0.5
 default_material = 30.0
 [plugins.printing.costs.materials]
 pla = 20.0
+"Wood PLA" = 45.0
 """
 SLICED = SHORT + (
     b"; filament_type = PLA\n; filament used [g] = 10.0\n; estimated printing time (normal mode) = 1h 30m 0s\n"
@@ -357,6 +358,14 @@ def test_a_bad_estimate_is_refused(otto: Caller, wrong: dict[str, object]) -> No
     answer = otto.post("/estimate", json={"filename": "known.gcode", **wrong})
     assert answer.status_code == 400
     problem(otto.post("/estimate", json={"filename": "nowhere.gcode"}), 404, "FILE_NOT_FOUND")
+
+
+def test_a_material_with_a_price_is_known(otto: Caller) -> None:
+    answer = otto.post("/estimate", json={"filename": "known.gcode", "material": "wood pla"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["materialCost"] == 0.45
+    answer = otto.post("/quick-print", json={"filename": "known.gcode", "config": {"material": "Wool"}})
+    problem(answer, 400, "INVALID_REQUEST", "config.material")
 
 
 def test_quick_print(site: Site) -> None:
