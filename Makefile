@@ -38,7 +38,7 @@ UI := plugins/printing/ui
 UI_BUILT := plugins/printing/fluxgate_printing/dashboard/index.html
 UI_SOURCES := $(shell find $(UI) -path $(UI)/node_modules -prune -o -type f -print)
 UI_READY := $(UI)/node_modules/.ready
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(CURDIR)/$(UI)
 
 ui: $(UI_BUILT) ## Build the printing dashboard
 

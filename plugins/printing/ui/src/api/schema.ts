@@ -2036,7 +2036,7 @@ export interface components {
             copies: number;
             filename: string;
             /** @default null */
-            material: ("ABS" | "NYLON" | "PETG" | "PLA" | "TPU") | null;
+            material: string | null;
             /** @default null */
             printer: string | null;
             /**
@@ -2565,7 +2565,7 @@ export interface components {
             /** @default null */
             infill: number | null;
             /** @default null */
-            material: ("ABS" | "NYLON" | "PETG" | "PLA" | "TPU") | null;
+            material: string | null;
             /** @default null */
             notes: string | null;
             /**
