@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "./design/tokens.css";
+import "./design/reset.css";
 import "./design/base.css";
 import { App } from "./shell/App";
 import { setTheme, theme } from "./shell/theme";
