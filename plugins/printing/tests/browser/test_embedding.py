@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("dashboard-embedding")
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
