@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cached, camera_rows, fleet, gateway, gets, history, layers, live, transfers
+from benchmarks import cached, camera_rows, dashboard, fleet, gateway, gets, history, layers, live, transfers
 from benchmarks.contestants import Workshop, install_peers
 from benchmarks.processes import PrerequisiteError, choose_cores, pinned
 from benchmarks.report import Plan, Row, save, table
@@ -28,6 +28,7 @@ MEASURES: dict[str, Callable[[Workshop, Plan], list[Row]]] = {
     "history": history.measure,
     "fleet": fleet.measure,
     "live": live.measure,
+    "dashboard": dashboard.measure,
 }
 ROUNDS = 5
 QUICK_ROUNDS = 2

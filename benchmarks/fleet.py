@@ -86,7 +86,7 @@ async def _measured(workshop: Workshop, count: int, database_url: str) -> list[R
     printers = simulated(workshop)
     limits = httpx.Limits(max_connections=CONNECTIONS)
     async with httpx.AsyncClient(trust_env=False, timeout=60, limits=limits) as client:
-        await asyncio.gather(*(_begin(client, f"{printers.origin}/p{number}") for number in range(0, count, 2)))
+        await asyncio.gather(*(begin(client, f"{printers.origin}/p{number}") for number in range(0, count, 2)))
         env = {"FLUXGATE_DATABASE_URL": database_url, "FLUXGATE_GATEWAY__MIGRATE": "auto"}
         gateway = workshop.fluxgate(env, config=config_of(printers, count), wait=False)
         ready = wait_ready(gateway, 120)
@@ -122,7 +122,7 @@ def _row(measure: str, unit: str, value: float, limit: float | None = None) -> R
     return Row("fleet", measure, unit, {"fluxgate": value}, goals)
 
 
-async def _begin(client: httpx.AsyncClient, printer: str) -> None:
+async def begin(client: httpx.AsyncClient, printer: str) -> None:
     """A print of somebody else's, longer than all that is measured."""
     content = b"G4 P1000\n" * 3600
     head = b"--end\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''long.gcode\r\n\r\n"

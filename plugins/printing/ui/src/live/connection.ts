@@ -5,7 +5,9 @@ import { applied, type Told, TYPES } from "./events";
 import { useLive } from "./store";
 import { record } from "./temperatures";
 
-const SHOW_MS = 400;
+/** What was told is shown together, so often; of many printers nobody follows each word. */
+const SHOW_MS = { few: 300, many: 1_000 };
+const MANY = 12;
 /** Nothing for so long, though printers say how warm they are all the time: the link is dead. */
 const POLL_AFTER_MS = 8_000;
 const POLL_MS = 5_000;
@@ -42,7 +44,8 @@ export function follow(wanted: Following = {}): () => void {
       clearTimeout(shown);
       show();
     } else {
-      shown ??= window.setTimeout(show, SHOW_MS);
+      const isMany = (useLive.getState().order?.length ?? 0) > MANY;
+      shown ??= window.setTimeout(show, isMany ? SHOW_MS.many : SHOW_MS.few);
     }
   };
 

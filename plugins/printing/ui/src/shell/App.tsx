@@ -48,7 +48,7 @@ export function App() {
 /** Its children once it is known who is calling, and that they may look. */
 function SignedIn({ children }: { children: ReactNode }) {
   const who = useQuery(whoQuery);
-  const me = useQuery({ ...meQuery, enabled: who.isSuccess });
+  const me = useQuery(meQuery);
   const mayLook = me.data?.anywhere != null;
   const queries = useQueryClient();
   useEffect(() => {
