@@ -17,7 +17,7 @@ LINTED := conftest.py fluxgate plugins tests benchmarks
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ui run test lint format lock wheels smoke bench docs clean
+.PHONY: help setup ui run test lint format lock wheels smoke bench docs pictures clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ docs: setup $(UI_READY) ## Write the generated parts of docs/
 	$(BIN)/python -m fluxgate.settings.reference > docs/configuration.md
 	@cd $$(mktemp -d) && $(CURDIR)/$(BIN)/fluxgate openapi > openapi.json && \
 		$(NPM) exec -- openapi-typescript "$$PWD/openapi.json" --output $(CURDIR)/$(UI)/src/api/schema.ts --alphabetize
+
+pictures: setup ui ## Take the pictures of the dashboard in docs/ anew
+	$(BIN)/python -m tests.pictures
 
 smoke: wheels ## Install both wheels into a new environment and run them in an empty folder
 	$(BIN)/python tests/wheel_smoke.py dist
