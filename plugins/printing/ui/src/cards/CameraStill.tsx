@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { address } from "@/api/client";
+import { printerPath } from "@/api/printerPath";
 import { text } from "@/text";
 import styles from "./Camera.module.css";
 
@@ -26,7 +27,7 @@ export function CameraStill({ printer, everyMs = EVERY_MS }: { printer: string; 
       observer.disconnect();
     };
   }, [frame, everyMs]);
-  const path = `/api/printing/printers/${encodeURIComponent(printer)}/camera/snapshot`;
+  const path = printerPath(printer, "camera/snapshot");
   return (
     <div ref={setFrame} className={styles.frame}>
       <img

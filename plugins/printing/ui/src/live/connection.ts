@@ -1,7 +1,9 @@
 /** Keeps the store to what is so now: from the gateway's event stream, or by asking while that doesn't come. */
 import { address, api, isForeign, ok } from "@/api/client";
+import { nameNoPrinter } from "@/api/printerPath";
 import { Problem } from "@/api/problem";
 import { applied, type Told, TYPES } from "./events";
+import { readProxied } from "./proxied";
 import { useLive } from "./store";
 import { record } from "./temperatures";
 
@@ -14,7 +16,10 @@ const POLL_MS = 5_000;
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
 
 export interface Following {
+  /** These alone; by default all that the caller may see. */
   printers?: readonly string[];
+  /** A FluxPrint service tells nothing by itself: it is asked. */
+  backend?: "native" | "fluxprint";
 }
 
 /** Follow the gateway until the returned function is called. */
@@ -49,8 +54,15 @@ export function follow(wanted: Following = {}): () => void {
     }
   };
 
+  const isAsked = wanted.backend === "fluxprint";
+  nameNoPrinter(isAsked);
+
   const connect = () => {
     if (ended) return;
+    if (isAsked) {
+      poll = window.setTimeout(ask, 0);
+      return;
+    }
     const query = wanted.printers ? `?printers=${wanted.printers.map(encodeURIComponent).join(",")}` : "";
     source = new EventSource(address(`/api/printing/events${query}`), { withCredentials: isForeign() });
     for (const type of TYPES) source.addEventListener(type, (event) => hear(type, event));
@@ -69,7 +81,7 @@ export function follow(wanted: Following = {}): () => void {
 
   const ask = async () => {
     try {
-      const { printers } = await ok(api.GET("/api/printing/printers"));
+      const printers = isAsked ? await readProxied() : (await ok(api.GET("/api/printing/printers"))).printers;
       if (ended || poll === undefined) return;
       waiting.push({ type: "snapshot", data: { printers } });
       show();

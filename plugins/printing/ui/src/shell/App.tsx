@@ -50,10 +50,11 @@ function SignedIn({ children }: { children: ReactNode }) {
   const who = useQuery(whoQuery);
   const me = useQuery(meQuery);
   const mayLook = me.data?.anywhere != null;
+  const backend = me.data?.backend;
   const queries = useQueryClient();
   useEffect(() => {
     if (!mayLook) return;
-    const stop = follow();
+    const stop = follow(backend ? { backend } : {});
     const unsubscribe = useLive.subscribe((now, before) => {
       if (now.changes !== before.changes) queries.invalidateQueries({ queryKey: ["queue"] });
       if (now.link === "refused" && before.link !== "refused")
@@ -63,7 +64,7 @@ function SignedIn({ children }: { children: ReactNode }) {
       unsubscribe();
       stop();
     };
-  }, [mayLook, queries]);
+  }, [mayLook, backend, queries]);
   if (who.error && Problem.from(who.error).isUnauthenticated) return <SignIn />;
   const error = who.error ?? me.error;
   if (error) return <Failed error={error} onRetry={() => queries.resetQueries()} />;
