@@ -39,9 +39,8 @@ export function callHeaders(method: string): Record<string, string> {
 }
 
 const browser: Middleware = {
-  onRequest({ request }) {
-    const { pathname, search } = new URL(request.url);
-    const sent = new Request(isForeign() ? address(pathname + search) : request.url, request);
+  async onRequest({ request }) {
+    const sent = isForeign() ? await moved(request) : request;
     for (const [name, value] of Object.entries(callHeaders(request.method))) sent.headers.set(name, value);
     return sent;
   },
@@ -50,6 +49,14 @@ const browser: Middleware = {
     return response;
   },
 };
+
+/** The same request of the other gateway. Its body is read first: given as a stream it would go out over HTTP/2 alone. */
+async function moved(request: Request): Promise<Request> {
+  const { pathname, search } = new URL(request.url);
+  const { method, headers, signal } = request;
+  const body = SAFE.has(method) ? null : await request.blob();
+  return new Request(address(pathname + search), { method, headers, signal, body });
+}
 
 function send(request: Request): Promise<Response> {
   return fetch(request, {
