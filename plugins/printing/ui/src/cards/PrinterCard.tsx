@@ -49,7 +49,7 @@ function Work({ printer }: { printer: PrinterView }) {
   if (isAtWork(printer)) {
     return (
       <div className={styles.job}>
-        <p className={styles.file}>{job?.fileName ?? text.printers.somePrint}</p>
+        <p className={styles.file}>{job?.file_name ?? text.printers.somePrint}</p>
         <Progress
           percent={printer.progress}
           label={text.printers.progressOf(printer.name)}

@@ -1,12 +1,12 @@
-import type { JobItem, PrinterView } from "@/api/types";
+import type { LiveJob, PrinterView } from "@/api/types";
 import type { QueueTotals, useLive } from "./store";
 
 type State = ReturnType<typeof useLive.getState>;
 
 export type Told =
-  | { type: "snapshot"; data: { printers?: PrinterView[]; jobs?: JobItem[]; queue?: QueueTotals } }
+  | { type: "snapshot"; data: { printers?: PrinterView[]; jobs?: LiveJob[]; queue?: QueueTotals } }
   | { type: "printer"; data: PrinterView }
-  | { type: "job"; data: JobItem }
+  | { type: "job"; data: LiveJob }
   | { type: "queue"; data: QueueTotals }
   | { type: "printer-gone"; data: { name: string } }
   | { type: "job-gone"; data: { id: string } };
@@ -64,7 +64,7 @@ export function applied(state: State, told: readonly Told[]): State {
 }
 
 /** Whether a list of jobs has to be read again; how far a print is changes every second and isn't a reason. */
-function moved(before: JobItem | undefined, now: JobItem): boolean {
+function moved(before: LiveJob | undefined, now: LiveJob): boolean {
   return (
     !before ||
     before.status !== now.status ||

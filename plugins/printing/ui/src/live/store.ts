@@ -1,5 +1,5 @@
 import { create } from "zustand";
-import type { JobItem, PrinterView } from "@/api/types";
+import type { LiveJob, PrinterView } from "@/api/types";
 
 /** connecting: for the first time; live: told by the gateway; polling: asked every few seconds, because the stream
  * doesn't come; away: nothing answers; refused: the caller may not see it. */
@@ -19,7 +19,7 @@ interface LiveState {
   order: string[] | null;
   printers: Record<string, PrinterView>;
   /** Jobs that wait or print, by id, and those that ended while the page was open. */
-  jobs: Record<string, JobItem>;
+  jobs: Record<string, LiveJob>;
   queue: QueueTotals | null;
   /** How often a job or the queue changed: what was read of them before is old then. */
   changes: number;
@@ -49,11 +49,10 @@ export function usePrinter(name: string): PrinterView | undefined {
   return useLive((s) => s.printers[name]);
 }
 
-/** What a printer prints, if the caller may know. */
-export function useJobOf(name: string): JobItem | undefined {
-  return useLive((s) => {
-    const number = s.printers[name]?.job;
-    if (number == null) return undefined;
-    return Object.values(s.jobs).find((job) => job.queueId === number && job.status === "printing");
-  });
+/** What a printer prints, if the caller may know. (What is told of a printer is told to all who see it, and so doesn't
+ * name its job.) */
+export function useJobOf(name: string): LiveJob | undefined {
+  return useLive((s) =>
+    Object.values(s.jobs).find((job) => job.status === "printing" && job.printer_name === name),
+  );
 }
