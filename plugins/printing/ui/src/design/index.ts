@@ -2,6 +2,7 @@
 export { Badge, type Tone } from "./Badge";
 export { Button, type ButtonLook, buttonClass, IconButton } from "./Button";
 export { Card } from "./Card";
+export { colour, watchColours } from "./colours";
 export { type Question, useConfirm } from "./confirm";
 export { Dialog } from "./Dialog";
 export { SelectField, Switch, TextArea, TextField } from "./Field";
