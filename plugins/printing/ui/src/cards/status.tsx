@@ -31,7 +31,7 @@ export type Standing =
   | "held"
   | "stale";
 
-const LOOKS: Record<Standing, [Tone, LucideIcon]> = {
+export const LOOKS: Record<Standing, [Tone, LucideIcon]> = {
   idle: ["good", CircleCheck],
   printing: ["accent", CirclePlay],
   pausing: ["warn", LoaderCircle],
