@@ -19,6 +19,7 @@ import { IconButton, Menu } from "@/design";
 import { text } from "@/text";
 import { LinkBadge } from "./LinkBadge";
 import { isEmbedded, ownWindow } from "./place";
+import { ServiceBadge } from "./ServiceBadge";
 import styles from "./Shell.module.css";
 import { setTheme, type Theme, theme } from "./theme";
 
@@ -73,7 +74,10 @@ export function Shell({ children }: { children: ReactNode }) {
           ))}
         </nav>
         <div className={styles.foot}>
-          <LinkBadge />
+          <div className={styles.states}>
+            <LinkBadge />
+            <ServiceBadge />
+          </div>
           <span className={styles.tools}>
             <ThemeMenu />
             <IconButton

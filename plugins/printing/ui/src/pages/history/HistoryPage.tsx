@@ -67,7 +67,9 @@ export default function HistoryPage() {
     >
       <Filters wanted={wanted} stats={stats.data} jobs={list.data?.jobs} onChange={change} />
       <Tiles stats={stats.data} isFailed={stats.isError} />
-      {numbers.isCut && wanted.range === "all" && <Notice>{words.tiles.lastYear}</Notice>}
+      {numbers.isCut && (list.data?.total ?? 0) > (stats.data?.total ?? 0) && (
+        <Notice>{words.tiles.lastYear}</Notice>
+      )}
       {wanted.view === "charts" ? (
         stats.error ? (
           <Failed error={stats.error} onRetry={() => stats.refetch()} />
@@ -122,7 +124,7 @@ function Nothing({ wanted, onChange }: { wanted: Wanted; onChange: (changed: Par
           <>
             {isNarrowed(wanted) && <Button onClick={() => onChange(CLEARED)}>{words.filters.clear}</Button>}
             {wanted.range !== "all" && (
-              <Button onClick={() => onChange({ range: "all" })}>{words.filters.ranges.all}</Button>
+              <Button onClick={() => onChange({ range: "all" })}>{words.filters.whole}</Button>
             )}
           </>
         }

@@ -5,7 +5,7 @@ export const health = {
     degraded: "Impaired",
     unavailable: "Out of service",
     away: "No answer",
-    about: (state: string) => `${state}. To the page Health.`,
+    about: (state: string) => `${state}: see more`,
   },
   overall: {
     ok: "Everything works",
@@ -80,7 +80,7 @@ export const health = {
   checks: {
     printers: {
       name: "Printers",
-      steps: ["Each printer that is away is listed below, with what to do."],
+      steps: ["Each printer that is away is under Printers, with what to do."],
     },
     fluxprint: {
       name: "FluxPrint",

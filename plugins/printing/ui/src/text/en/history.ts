@@ -25,6 +25,7 @@ export const history = {
       all: "Everything",
       custom: "From … to …",
     } as Record<string, string>,
+    whole: "Show all of the time",
     clear: "Clear filters",
     more: (used: number) => (used > 0 ? `Filters (${used})` : "Filters"),
     wrongRange: "The first day is after the last.",
