@@ -1,12 +1,22 @@
 /** What is asked of the gateway, under which key it is kept, and how long it counts as fresh. What is live isn't here:
  * see `live/`. */
-import { QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
 import { address, api, callHeaders, isForeign, ok } from "./client";
 import { Problem } from "./problem";
 import type { Role } from "./types";
 
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  // whoever isn't signed in any more is asked to sign in, whatever it was that was refused
+  const onError = (error: unknown) => {
+    if (
+      Problem.from(error).isUnauthenticated &&
+      client.getQueryState(whoQuery.queryKey)?.status === "success"
+    )
+      client.invalidateQueries({ queryKey: whoQuery.queryKey });
+  };
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 10_000,
@@ -14,6 +24,7 @@ export function makeQueryClient(): QueryClient {
       },
     },
   });
+  return client;
 }
 
 /** Who is calling, and what they may do with the gateway as a whole. */

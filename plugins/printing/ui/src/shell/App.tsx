@@ -64,7 +64,8 @@ function SignedIn({ children }: { children: ReactNode }) {
       stop();
     };
   }, [mayLook, queries]);
-  if (who.error && Problem.from(who.error).isUnauthenticated) return <SignIn />;
+  const refused = who.error && Problem.from(who.error);
+  if (refused?.isUnauthenticated) return <SignIn isEnded={refused.code === "CREDENTIALS_EXPIRED"} />;
   // what was known before is good enough while the gateway is away
   const error = who.data && me.data ? null : (who.error ?? me.error);
   if (error) {

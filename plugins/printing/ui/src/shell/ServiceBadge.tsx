@@ -21,12 +21,12 @@ export function ServiceBadge() {
   if (status === 401 || status === 403 || (!data && !error)) return null;
   const is = error || !data ? "away" : data.status;
   const [tone, Picture] = LOOKS[is];
-  const about = text.health.badge.about(text.health.overall[is]);
   return (
-    <Tip text={about}>
-      <Link href="/health" className={styles.link ?? ""} aria-label={about}>
+    <Tip text={text.health.overall[is]}>
+      <Link href="/health" className={styles.link ?? ""}>
         <Badge tone={tone} icon={<Picture aria-hidden />}>
           {text.health.badge[is]}
+          <span className="visually-hidden">{text.health.badge.more}</span>
         </Badge>
       </Link>
     </Tip>

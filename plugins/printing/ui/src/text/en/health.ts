@@ -5,7 +5,7 @@ export const health = {
     degraded: "Impaired",
     unavailable: "Out of service",
     away: "No answer",
-    about: (state: string) => `${state}: see more`,
+    more: ", see more",
   },
   overall: {
     ok: "Everything works",
