@@ -41,12 +41,15 @@ export function Shell({ children }: { children: ReactNode }) {
       </main>
     );
   }
-  const places: Place[] = [
-    { to: "/", below: "/printers/:name/*?", label: text.nav.overview, icon: Printer },
-    { to: "/queue", label: text.nav.queue, icon: ListOrdered },
-    { to: "/files", below: "/files/*?", label: text.nav.files, icon: FileBox },
-    { to: "/history", below: "/history/*?", label: text.nav.history, icon: History },
-  ];
+  const mayLook = can("viewer", "any");
+  const places: Place[] = !mayLook
+    ? []
+    : [
+        { to: "/", below: "/printers/:name/*?", label: text.nav.overview, icon: Printer },
+        { to: "/queue", label: text.nav.queue, icon: ListOrdered },
+        { to: "/files", below: "/files/*?", label: text.nav.files, icon: FileBox },
+        { to: "/history", below: "/history/*?", label: text.nav.history, icon: History },
+      ];
   const more: Place[] = [
     ...(can("admin", "all")
       ? [{ to: "/settings", below: "/settings/*?", label: text.nav.settings, icon: Settings2 }]
@@ -75,7 +78,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </nav>
         <div className={styles.foot}>
           <div className={styles.states}>
-            <LinkBadge />
+            {mayLook && <LinkBadge />}
             <ServiceBadge />
           </div>
           <span className={styles.tools}>

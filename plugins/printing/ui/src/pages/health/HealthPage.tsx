@@ -56,7 +56,9 @@ export default function HealthPage() {
         <>
           <Overall health={health.data} isAway={problem !== null} />
           {health.isPending && !problem && <Loading lines={6} />}
-          {health.data && <Parts health={health.data} lookedAt={health.dataUpdatedAt} />}
+          {health.data && (
+            <Parts health={health.data} lookedAt={health.dataUpdatedAt} isOld={problem !== null} />
+          )}
         </>
       )}
     </Page>
@@ -90,21 +92,17 @@ function Overall({ health, isAway }: { health: Health | undefined; isAway: boole
   );
 }
 
-function Parts({ health, lookedAt }: { health: Health; lookedAt: number }) {
+function Parts({ health, lookedAt, isOld }: { health: Health; lookedAt: number; isOld: boolean }) {
   const { data: who } = useQuery(whoQuery);
   const isAdmin = Boolean(who?.roles.includes("admin"));
   return (
     <>
       {health.access === "insecure" && <Notice tone="warn">{words.insecure}</Notice>}
-      <div className={styles.grid}>
+      <div className={`${styles.grid} ${isOld ? styles.old : ""}`}>
         <Printers />
         {Object.entries(health.plugins).map(([name, plugin]) => (
           <PluginCard key={name} name={name} plugin={plugin} />
         ))}
-        <Card title={words.database} actions={<StatusBadge status={health.database.status} />}>
-          <p className={styles.detail}>{health.database.detail || words.databaseUp}</p>
-          {health.database.status !== "up" && <Steps steps={words.databaseSteps} />}
-        </Card>
         <Gateway health={health} lookedAt={lookedAt} />
         {isAdmin && <More />}
       </div>
@@ -124,6 +122,11 @@ function Gateway({ health, lookedAt }: { health: Health; lookedAt: number }) {
           {format.duration(health.uptime + (Date.now() - lookedAt) / 1000)}
         </Fact>
         <Fact label={words.facts.access}>{words.access[health.access] ?? health.access}</Fact>
+        <Fact label={words.database}>
+          <StatusBadge status={health.database.status} />
+          <span className={styles.detail}>{health.database.detail || words.databaseUp}</span>
+          {health.database.status !== "up" && <Steps steps={words.databaseSteps} />}
+        </Fact>
         <Fact label={words.facts.looked}>{format.ago(lookedAt)}</Fact>
         <Fact label={words.facts.live}>
           <LinkBadge />

@@ -21,7 +21,7 @@ export function Printers() {
   const troubled = useLive((s) => names.filter((name) => isTroubled(s.printers[name])).length);
   if (!isKnown) return null;
   return (
-    <div className={troubled > 1 ? styles.wide : undefined}>
+    <div className={`${styles.printersCard} ${troubled > 1 ? styles.wide : ""}`}>
       <Card title={words.title}>
         {troubled === 0 ? (
           <p className={styles.detail}>{words.allWell(names.length)}</p>

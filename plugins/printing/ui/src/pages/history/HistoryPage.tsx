@@ -66,24 +66,20 @@ export default function HistoryPage() {
       }
     >
       <Filters wanted={wanted} stats={stats.data} jobs={list.data?.jobs} onChange={change} />
-      <Tiles stats={stats.data} isFailed={stats.isError} />
+      <Tiles stats={stats.data} isFailed={stats.isError && !stats.data} />
       {numbers.isCut && (list.data?.total ?? 0) > (stats.data?.total ?? 0) && (
         <Notice>{words.tiles.lastYear}</Notice>
       )}
       {wanted.view === "charts" ? (
-        stats.error ? (
-          <Failed error={stats.error} onRetry={() => stats.refetch()} />
-        ) : stats.data ? (
+        stats.data ? (
           <Suspense fallback={<Loading lines={8} />}>
             <Charts stats={stats.data} />
           </Suspense>
         ) : (
-          <Loading lines={8} />
+          <Missing error={stats.error} onRetry={() => stats.refetch()} />
         )
-      ) : list.error ? (
-        <Failed error={list.error} onRetry={() => list.refetch()} />
       ) : !list.data ? (
-        <Loading lines={8} />
+        <Missing error={list.error} onRetry={() => list.refetch()} />
       ) : list.data.jobs.length > 0 ? (
         <div className={styles.list} data-old={list.isPlaceholderData || undefined}>
           <JobList jobs={list.data.jobs} onProject={(project) => change({ project })} />
@@ -101,6 +97,10 @@ export default function HistoryPage() {
       )}
     </Page>
   );
+}
+
+function Missing({ error, onRetry }: { error: unknown; onRetry: () => void }) {
+  return error ? <Failed error={error} onRetry={onRetry} /> : <Loading lines={8} />;
 }
 
 function Nothing({ wanted, onChange }: { wanted: Wanted; onChange: (changed: Partial<Wanted>) => void }) {
