@@ -100,11 +100,10 @@ def test_a_key_is_made_shown_once_and_revoked(
     page.get_by_role("button", name="Revoke slicer").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(page.get_by_role("button", name="Revoke slicer")).to_have_count(0)
-    other.get_by_role("link", name="Queue", exact=True).click()
-    other.reload()
-    expect(other.get_by_role("heading", name="Sign in to print")).to_be_visible()
+    other.get_by_role("link", name="History", exact=True).click()
+    expect(other.get_by_text("Your session has ended.")).to_be_visible()
     sign_in(other, make_key(gateway, "another", "viewer"))
-    expect(other.get_by_role("heading", level=1, name="Queue")).to_be_visible()  # where one was
+    expect(other.get_by_role("heading", level=1, name="History")).to_be_visible()  # where one was
 
 
 def test_an_open_gateway_says_what_that_means(open_page: Opened, accessible: Callable[[Page], None]) -> None:

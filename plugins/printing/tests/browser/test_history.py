@@ -111,7 +111,7 @@ def test_a_print_is_linked_to_a_project(open_page: Opened, accessible: Callable[
     page = open_page("/history?search=part-3.gcode", width=390, height=844, dark=True)
     page.get_by_role("button", name="Actions for part-3.gcode").click()
     page.get_by_role("menuitem", name="Link to a project").click()
-    dialog = page.get_by_role("dialog")
+    dialog = page.get_by_role("dialog", name="Link to a project")
     dialog.get_by_label("Project").fill("cuid-none")
     dialog.get_by_role("button", name="Link", exact=True).click()
     expect(dialog.get_by_role("alert")).to_have_text("There is no such project, or you have nothing to do with it.")

@@ -91,7 +91,7 @@ export const knownFileQuery = (name: string) =>
     queryFn: async () => {
       const query = { search: name, limit: 50, sort: "name" as const };
       const { files } = await ok(api.GET("/api/printing/files", { params: { query } }));
-      return files.find((file) => file.name === name) ?? null;
+      return files?.find((file) => file.name === name) ?? null;
     },
     staleTime: 60_000,
   });

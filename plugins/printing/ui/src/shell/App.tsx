@@ -65,7 +65,8 @@ function SignedIn({ children }: { children: ReactNode }) {
     };
   }, [mayLook, queries]);
   const refused = who.error && Problem.from(who.error);
-  if (refused?.isUnauthenticated) return <SignIn isEnded={refused.code === "CREDENTIALS_EXPIRED"} />;
+  if (refused?.isUnauthenticated)
+    return <SignIn isEnded={who.data !== undefined || refused.code === "CREDENTIALS_EXPIRED"} />;
   // what was known before is good enough while the gateway is away
   const error = who.data && me.data ? null : (who.error ?? me.error);
   if (error) {

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { ChartColumn, ListVideo, Rows3, SearchX } from "lucide-react";
+import { CalendarX, ChartColumn, ListVideo, Rows3, SearchX } from "lucide-react";
 import { lazy, Suspense, useEffect, useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
 import { historyQuery, statsQuery } from "@/api/history";
@@ -43,6 +43,7 @@ export default function HistoryPage() {
     <Page
       title={text.nav.history}
       about={
+        isAsked &&
         list.data && (
           <span className={styles.total} role="status">
             {words.total(list.data.total, list.data.isCapped)}
@@ -66,34 +67,42 @@ export default function HistoryPage() {
       }
     >
       <Filters wanted={wanted} stats={stats.data} jobs={list.data?.jobs} onChange={change} />
-      <Tiles stats={stats.data} isFailed={stats.isError && !stats.data} />
-      {numbers.isCut && (list.data?.total ?? 0) > (stats.data?.total ?? 0) && (
-        <Notice>{words.tiles.lastYear}</Notice>
-      )}
-      {wanted.view === "charts" ? (
-        stats.data ? (
-          <Suspense fallback={<Loading lines={8} />}>
-            <Charts stats={stats.data} />
-          </Suspense>
-        ) : (
-          <Missing error={stats.error} onRetry={() => stats.refetch()} />
-        )
-      ) : !list.data ? (
-        <Missing error={list.error} onRetry={() => list.refetch()} />
-      ) : list.data.jobs.length > 0 ? (
-        <div className={styles.list} data-old={list.isPlaceholderData || undefined}>
-          <JobList jobs={list.data.jobs} onProject={(project) => change({ project })} />
-          <Pager
-            list={list.data}
-            page={wanted.page}
-            onPage={(page) => {
-              change({ page });
-              window.scrollTo({ top: 0 });
-            }}
-          />
-        </div>
+      {isAsked ? (
+        <>
+          <Tiles stats={stats.data} isFailed={stats.isError && !stats.data} />
+          {numbers.isCut && (list.data?.total ?? 0) > (stats.data?.total ?? 0) && (
+            <Notice>{words.tiles.lastYear}</Notice>
+          )}
+          {wanted.view === "charts" ? (
+            stats.data ? (
+              <Suspense fallback={<Loading lines={8} />}>
+                <Charts stats={stats.data} />
+              </Suspense>
+            ) : (
+              <Missing error={stats.error} onRetry={() => stats.refetch()} />
+            )
+          ) : !list.data ? (
+            <Missing error={list.error} onRetry={() => list.refetch()} />
+          ) : list.data.jobs.length > 0 ? (
+            <div className={styles.list} data-old={list.isPlaceholderData || undefined}>
+              <JobList jobs={list.data.jobs} onProject={(project) => change({ project })} />
+              <Pager
+                list={list.data}
+                page={wanted.page}
+                onPage={(page) => {
+                  change({ page });
+                  window.scrollTo({ top: 0 });
+                }}
+              />
+            </div>
+          ) : (
+            <Nothing wanted={wanted} onChange={change} />
+          )}
+        </>
       ) : (
-        <Nothing wanted={wanted} onChange={change} />
+        <Empty icon={<CalendarX aria-hidden />} title={words.filters.wrongRange}>
+          {words.filters.wrongRangeAbout}
+        </Empty>
       )}
     </Page>
   );

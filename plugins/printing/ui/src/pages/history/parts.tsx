@@ -37,7 +37,7 @@ export function useFileThere(job: JobItem): boolean | undefined {
 export function FilePicture({ job }: { job: JobItem }) {
   const { data: file } = useQuery(knownFileQuery(job.fileName));
   const [isBroken, setBroken] = useState(false);
-  const picture = file?.metadata.thumbnail;
+  const picture = file?.metadata?.thumbnail; // FluxPrint says nothing of it
   if (!picture || isBroken) {
     const Picture = file === null ? FileX : FileBox;
     return (

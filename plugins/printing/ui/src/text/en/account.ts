@@ -30,8 +30,8 @@ export const account = {
   rightsAbout: {
     viewer: "See printers, cameras, the queue, files and the history.",
     operator:
-      "All of that, and print: queue, start, pause and cancel, upload files, set temperatures, move axes.",
-    admin: "All of that with everybody's jobs and files, and set up printers.",
+      "See all of it, and print: queue, start, pause and cancel, upload files, set temperatures, move axes.",
+    admin: "See and print, with everybody's jobs and files; set up printers, and send them commands.",
   } as Record<string, string>,
   everywhere: "On every printer",
   nowhere: "No printers",

@@ -29,6 +29,7 @@ export const history = {
     clear: "Clear filters",
     more: (used: number) => (used > 0 ? `Filters (${used})` : "Filters"),
     wrongRange: "The first day is after the last.",
+    wrongRangeAbout: "Set the days the other way round, and the prints between them are listed.",
   },
   columns: {
     file: "File",
@@ -61,7 +62,7 @@ export const history = {
   whyShort: "Why?",
   actionsOf: (file: string) => `Actions for ${file}`,
   again: "Print again",
-  againGone: "Print again: the file was deleted",
+  againGone: "Print again: the file is gone",
   onlyProject: "Only this project",
   pages: {
     label: "Pages",
