@@ -1,12 +1,22 @@
 /** What is asked of the gateway, under which key it is kept, and how long it counts as fresh. What is live isn't here:
  * see `live/`. */
-import { QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
-import { api, ok } from "./client";
+import { MutationCache, QueryCache, QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
+import { address, api, callHeaders, isForeign, ok } from "./client";
 import { Problem } from "./problem";
 import type { Role } from "./types";
 
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  // whoever isn't signed in any more is asked to sign in, whatever it was that was refused
+  const onError = (error: unknown) => {
+    if (
+      Problem.from(error).isUnauthenticated &&
+      client.getQueryState(whoQuery.queryKey)?.status === "success"
+    )
+      client.invalidateQueries({ queryKey: whoQuery.queryKey });
+  };
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 10_000,
@@ -14,6 +24,7 @@ export function makeQueryClient(): QueryClient {
       },
     },
   });
+  return client;
 }
 
 /** Who is calling, and what they may do with the gateway as a whole. */
@@ -53,38 +64,57 @@ export const fileQuery = (name: string) =>
 export const healthQuery = queryOptions({
   queryKey: ["health"],
   queryFn: async (): Promise<Health> => {
-    const response = await fetch("/-/health", { credentials: "same-origin" });
-    const said = (await response.json()) as Health;
-    if (!said.status) throw await Problem.of(response);
+    const response = await fetch(address("/-/health"), {
+      credentials: isForeign() ? "include" : "same-origin",
+      headers: callHeaders("GET"),
+    });
+    const said = (await response
+      .clone()
+      .json()
+      .catch(() => null)) as Health | null;
+    // a problem's status is a number
+    if (typeof said?.status !== "string") throw await Problem.of(response);
     return said;
   },
   refetchInterval: 15_000,
 });
 
 export interface Check {
-  status: string;
-  detail?: string;
-  critical?: boolean;
-  age?: number;
+  status: "up" | "degraded" | "down";
+  detail: string;
+  /** One that is down takes its plugin out of service. */
+  critical: boolean;
+  /** Seconds since it was looked. */
+  age: number;
 }
 
+/** A pool of connections to a service behind the gateway. `circuit`: open while the service is left alone. */
+export interface Upstream {
+  in_use: number;
+  idle: number;
+  waiting: number;
+  max_connections: number;
+  circuit: "closed" | "open" | "half-open";
+  is_down: boolean;
+}
+
+export interface PluginHealth {
+  status: "active" | "starting" | "quarantined";
+  version: string | null;
+  quarantine: { stage: string; reason: string } | null;
+  checks: Record<string, Check>;
+  upstreams: Record<string, Upstream>;
+}
+
+/** `uptime` in seconds. */
 export interface Health {
-  status: string;
-  state?: string;
-  version?: string;
-  uptime?: number;
-  access?: string;
-  database?: Check;
-  plugins?: Record<
-    string,
-    {
-      status: string;
-      version?: string;
-      quarantine?: unknown;
-      checks?: Record<string, Check>;
-      upstreams?: Record<string, Check>;
-    }
-  >;
+  status: "ok" | "degraded" | "unavailable";
+  state: "starting" | "running" | "stopping";
+  version: string;
+  uptime: number;
+  access: "asked" | "open" | "insecure";
+  database: { status: "up" | "down"; detail: string };
+  plugins: Record<string, PluginHealth>;
 }
 
 const RANK: Record<Role, number> = { viewer: 1, operator: 2, admin: 3 };

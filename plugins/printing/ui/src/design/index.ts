@@ -8,6 +8,8 @@ export { Dialog } from "./Dialog";
 export { SelectField, Switch, TextArea, TextField } from "./Field";
 export { type Choice, Menu } from "./Menu";
 export { Progress } from "./Progress";
+export { Segments } from "./Segments";
 export { Empty, Failed, Loading, Notice } from "./States";
 export { Tip } from "./Tip";
 export { failed, Toasts, told, undoable } from "./toasts";
+export { useMedia } from "./useMedia";

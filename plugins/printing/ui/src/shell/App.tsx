@@ -65,22 +65,48 @@ function SignedIn({ children }: { children: ReactNode }) {
       stop();
     };
   }, [mayLook, backend, queries]);
-  if (who.error && Problem.from(who.error).isUnauthenticated) return <SignIn />;
-  const error = who.error ?? me.error;
-  if (error) return <Failed error={error} onRetry={() => queries.resetQueries()} />;
+  const refused = who.error && Problem.from(who.error);
+  if (refused?.isUnauthenticated)
+    return <SignIn isEnded={who.data !== undefined || refused.code === "CREDENTIALS_EXPIRED"} />;
+  // what was known before is good enough while the gateway is away
+  const error = who.data && me.data ? null : (who.error ?? me.error);
+  if (error) {
+    const failed = <Failed error={error} onRetry={() => queries.resetQueries()} />;
+    if (!who.data) return failed;
+    return (
+      <Without>
+        <Page title={text.common.appName}>{failed}</Page>
+      </Without>
+    );
+  }
   if (!me.data) return <Loading />;
   if (!mayLook) {
     return (
-      <Shell>
+      <Without>
         <Page title={text.noAccess.title}>
           <Empty icon={<Lock aria-hidden />}>
             {text.noAccess.about(who.data?.name ?? who.data?.id ?? "")}
           </Empty>
         </Page>
-      </Shell>
+      </Without>
     );
   }
   return children;
+}
+
+/** The pages that need no printing; in place of the others its children. */
+function Without({ children }: { children: ReactNode }) {
+  return (
+    <Shell>
+      <Suspense fallback={<Loading lines={8} />}>
+        <Switch>
+          <Route path="/health" component={HealthPage} />
+          <Route path="/account" component={AccountPage} />
+          <Route>{children}</Route>
+        </Switch>
+      </Suspense>
+    </Shell>
+  );
 }
 
 function Pages() {

@@ -19,6 +19,7 @@ import { IconButton, Menu } from "@/design";
 import { text } from "@/text";
 import { LinkBadge } from "./LinkBadge";
 import { isEmbedded, ownWindow } from "./place";
+import { ServiceBadge } from "./ServiceBadge";
 import styles from "./Shell.module.css";
 import { setTheme, type Theme, theme } from "./theme";
 
@@ -40,12 +41,15 @@ export function Shell({ children }: { children: ReactNode }) {
       </main>
     );
   }
-  const places: Place[] = [
-    { to: "/", below: "/printers/:name/*?", label: text.nav.overview, icon: Printer },
-    { to: "/queue", label: text.nav.queue, icon: ListOrdered },
-    { to: "/files", below: "/files/*?", label: text.nav.files, icon: FileBox },
-    { to: "/history", below: "/history/*?", label: text.nav.history, icon: History },
-  ];
+  const mayLook = can("viewer", "any");
+  const places: Place[] = !mayLook
+    ? []
+    : [
+        { to: "/", below: "/printers/:name/*?", label: text.nav.overview, icon: Printer },
+        { to: "/queue", label: text.nav.queue, icon: ListOrdered },
+        { to: "/files", below: "/files/*?", label: text.nav.files, icon: FileBox },
+        { to: "/history", below: "/history/*?", label: text.nav.history, icon: History },
+      ];
   const more: Place[] = [
     ...(can("admin", "all")
       ? [{ to: "/settings", below: "/settings/*?", label: text.nav.settings, icon: Settings2 }]
@@ -73,7 +77,10 @@ export function Shell({ children }: { children: ReactNode }) {
           ))}
         </nav>
         <div className={styles.foot}>
-          <LinkBadge />
+          <div className={styles.states}>
+            {mayLook && <LinkBadge />}
+            <ServiceBadge />
+          </div>
           <span className={styles.tools}>
             <ThemeMenu />
             <IconButton

@@ -9,6 +9,12 @@ const weekdayTime = new Intl.DateTimeFormat(LANGUAGE, {
   hour: "numeric",
   minute: "2-digit",
 });
+const dayTime = new Intl.DateTimeFormat(LANGUAGE, {
+  month: "short",
+  day: "numeric",
+  hour: "numeric",
+  minute: "2-digit",
+});
 const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto", style: "short" });
 const whole = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 1 });
@@ -40,6 +46,14 @@ export function ago(when: string | number | Date, now = Date.now()): string {
 /** Local date and time. */
 export function moment(when: string | number | Date | null | undefined): string {
   return when == null ? NOTHING : dateTime.format(new Date(when));
+}
+
+/** The same, as short as it can be told apart: without the year that it is, without the day of `beside`. */
+export function shortMoment(when: string | number | Date, beside?: string | number | Date | null): string {
+  const moment = new Date(when);
+  if (beside != null && moment.toDateString() === new Date(beside).toDateString())
+    return timeOnly.format(moment);
+  return (moment.getFullYear() === new Date().getFullYear() ? dayTime : dateTime).format(moment);
 }
 
 export function day(when: string | number | Date): string {
