@@ -39,9 +39,8 @@ export function callHeaders(method: string): Record<string, string> {
 }
 
 const browser: Middleware = {
-  onRequest({ request }) {
-    const { pathname, search } = new URL(request.url);
-    const sent = new Request(isForeign() ? address(pathname + search) : request.url, request);
+  async onRequest({ request }) {
+    const sent = isForeign() ? await elsewhere(request) : request;
     for (const [name, value] of Object.entries(callHeaders(request.method))) sent.headers.set(name, value);
     return sent;
   },
@@ -50,6 +49,15 @@ const browser: Middleware = {
     return response;
   },
 };
+
+/** The same to another gateway. Its body is read first: browsers send one that streams over HTTP/2 alone. */
+async function elsewhere(request: Request): Promise<Request> {
+  const { pathname, search } = new URL(request.url);
+  const { method, headers, signal } = request;
+  const content = await request.arrayBuffer();
+  const init = { method, headers, signal, ...(content.byteLength > 0 && { body: content }) };
+  return new Request(address(pathname + search), init);
+}
 
 function send(request: Request): Promise<Response> {
   return fetch(request, {
