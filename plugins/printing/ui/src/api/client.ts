@@ -40,7 +40,7 @@ export function callHeaders(method: string): Record<string, string> {
 
 const browser: Middleware = {
   async onRequest({ request }) {
-    const sent = isForeign() ? await elsewhere(request) : request;
+    const sent = isForeign() ? await moved(request) : request;
     for (const [name, value] of Object.entries(callHeaders(request.method))) sent.headers.set(name, value);
     return sent;
   },
@@ -50,13 +50,12 @@ const browser: Middleware = {
   },
 };
 
-/** The same to another gateway. Its body is read first: browsers send one that streams over HTTP/2 alone. */
-async function elsewhere(request: Request): Promise<Request> {
+/** The same request of the other gateway. Its body is read first: given as a stream it would go out over HTTP/2 alone. */
+async function moved(request: Request): Promise<Request> {
   const { pathname, search } = new URL(request.url);
   const { method, headers, signal } = request;
-  const content = await request.arrayBuffer();
-  const init = { method, headers, signal, ...(content.byteLength > 0 && { body: content }) };
-  return new Request(address(pathname + search), init);
+  const body = SAFE.has(method) ? null : await request.blob();
+  return new Request(address(pathname + search), { method, headers, signal, body });
 }
 
 function send(request: Request): Promise<Response> {

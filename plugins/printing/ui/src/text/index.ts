@@ -3,9 +3,10 @@ import { common, link, nav } from "./en/common";
 import { print } from "./en/print";
 import { printers } from "./en/printers";
 import { problems } from "./en/problems";
+import { queue } from "./en/queue";
 import { noAccess, notFound } from "./en/shell";
 import { signIn } from "./en/signIn";
 
-export const text = { common, nav, link, print, printers, problems, noAccess, notFound, signIn };
+export const text = { common, nav, link, print, printers, problems, queue, noAccess, notFound, signIn };
 
 export * as format from "./format";

@@ -1,4 +1,4 @@
-import type { FileView, PrinterView } from "@/api/types";
+import type { FileView, Of, PrinterView } from "@/api/types";
 import { format, text } from "@/text";
 
 /** What one copy of a file needs of its printer; null: it doesn't say. Lengths in mm. */
@@ -7,6 +7,34 @@ export interface Needs {
   material: string | null;
   grams: number | null;
   size: { x: number; y: number; z: number } | null;
+  model?: string | null;
+  group?: string | null;
+}
+
+/** What a job needs, as the gateway keeps it. */
+export function needsOfJob(said: Of<"Requirements"> | null): Needs {
+  return {
+    nozzle: said?.nozzle ?? null,
+    material: said?.material ?? null,
+    grams: said?.grams ?? null,
+    size: said?.build_volume ?? null,
+    model: said?.model ?? null,
+    group: said?.group ?? null,
+  };
+}
+
+/** What a job needs, in a few words each. */
+export function inWords(needs: Needs): string[] {
+  const said = text.print.needs;
+  const words = [
+    needs.model,
+    needs.group && said.group(needs.group),
+    needs.material,
+    needs.nozzle != null && said.nozzle(format.millimetres(needs.nozzle)),
+    needs.grams != null && format.grams(needs.grams),
+    needs.size && box(needs.size),
+  ];
+  return words.filter((word): word is string => typeof word === "string" && word !== "");
 }
 
 const NOZZLE_TOLERANCE = 0.01;
@@ -32,6 +60,10 @@ export function slicedMaterial(file: FileView): string | null {
 export function lack(needs: Needs, printer: PrinterView): string | null {
   const { nozzle, material, grams, size } = needs;
   const said = text.print.lacks;
+  if (needs.model && folded(needs.model) !== folded(printer.model ?? "")) {
+    return said.model(needs.model, printer.model);
+  }
+  if (needs.group && !printer.groups.includes(needs.group)) return said.group(needs.group);
   if (nozzle && printer.nozzle && Math.abs(nozzle - printer.nozzle) > NOZZLE_TOLERANCE) {
     return said.nozzle(format.millimetres(nozzle), format.millimetres(printer.nozzle));
   }

@@ -32,7 +32,14 @@ export const print = {
         : `${fit} of ${all} fit: whichever is free first.`,
   fits: "Fits.",
   willWait: (printer: string) => `The job will wait until ${printer} fits.`,
+  needs: {
+    group: (group: string) => `group ${group}`,
+    nozzle: (nozzle: string) => `nozzle ${nozzle}`,
+  },
   lacks: {
+    model: (needed: string, has: string | null) =>
+      has ? `Needs the model ${needed}; it is ${has}.` : `Needs the model ${needed}.`,
+    group: (needed: string) => `Needs a printer of the group ${needed}.`,
     nozzle: (needed: string, has: string) => `Needs a nozzle of ${needed}; it has ${has}.`,
     loaded: (needed: string, has: string) => `Needs ${needed}; ${has} is loaded.`,
     material: (needed: string, known: string) => `Needs ${needed}; it prints ${known}.`,
