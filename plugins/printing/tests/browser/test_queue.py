@@ -17,6 +17,7 @@ auto_start = false
 
 [plugins.printing.printers.alder]
 driver = "virtual"
+speed_factor = 1
 nozzle = 0.4
 
 [plugins.printing.printers.birch]
@@ -92,7 +93,7 @@ def test_the_order_is_changed_by_mouse_and_keyboard(open_page: Callable[..., Pag
     wait_for(lambda: waiting(gateway) == ["three.gcode", "one.gcode", "two.gcode"], what="the mouse moved it")
     handle = page.get_by_role("button", name="Move three.gcode")
     handle.press("Space")
-    expect(page.get_by_text("three.gcode lifted. It is at place 1 of 3.")).to_be_attached()
+    expect(page.get_by_text("three.gcode is now at place 1 of 3.")).to_be_attached()
     handle.press("ArrowDown")
     expect(page.get_by_text("three.gcode is now at place 2 of 3.")).to_be_attached()
     handle.press("Space")
