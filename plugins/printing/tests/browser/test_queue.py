@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.support.printing_gateway import PrintingGateway, wait_for
+from plugins.printing.tests.e2e.callers import AUTH, CALLERS, NATIVE, OWN, as_
+from tests.support.identity import token
+from tests.support.printing_gateway import UPLOAD, PrintingGateway, ok, wait_for
 
 CONFIG = """
 [plugins.printing]
@@ -276,3 +278,59 @@ def test_the_dialog_shows_what_is_wrong_at_its_field(
     expect(project).to_be_focused()
     accessible(page)
     assert waiting(gateway) == ["one.gcode"]
+
+
+def test_a_print_that_nobody_knows_of_is_settled(
+    open_page: Callable[..., Page], accessible: Callable[[Page], None], gateway: PrintingGateway
+) -> None:
+    job = gateway.enqueue("one.gcode", print=True, printer="alder")
+    wait_for(lambda: gateway.job(job)["progress"] > 0, what="it prints")
+    gateway.restart()  # a simulated printer forgets what it was at
+    wait_for(lambda: gateway.job(job)["outcome_unknown"], what="nobody knows")
+    page = open_page("/queue")
+    one = page.get_by_role("article", name="one.gcode")
+    expect(one.get_by_text("Outcome unknown")).to_be_visible()
+    accessible(page)
+    one.get_by_role("button", name="Say what became of it").click()
+    page.get_by_role("menuitem", name="It was printed").click()
+    expect(one).to_have_count(0)
+    gateway.wait_status(job, "completed")
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[PrintingGateway]:
+    """Asks who calls, shows everybody their own; four jobs, of the admin and the operator in turn."""
+    with PrintingGateway(AUTH + NATIVE + OWN, headers=as_("admin")) as running:
+        for name, who in (("a.gcode", "admin"), ("o.gcode", "operator"), ("b.gcode", "admin"), ("p.gcode", "operator")):
+            ok(running.request("POST", UPLOAD, files={"files": (name, GCODE)}, headers=as_(who)))
+            ok(running.request("POST", "/queue", json={"filename": name}, headers=as_(who)))
+        yield running
+
+
+def signed_in(page: Page, who: str) -> None:
+    page.get_by_label("API key or token").fill(token(**CALLERS[who]))
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_ones_own_jobs_change_places_among_themselves(open_page: Callable[..., Page], guarded: PrintingGateway) -> None:
+    page = open_page("/queue", gateway=guarded)
+    signed_in(page, "operator")
+    expect(page.get_by_text("You see your own jobs")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="Place 4")).to_contain_text("p.gcode")
+    expect(page.get_by_role("button", name="Pause queue")).to_have_count(0)
+    page.get_by_role("button", name="More for p.gcode").click()
+    page.get_by_role("menuitem", name="Move to the front").click()
+    wait_for(
+        lambda: waiting(guarded) == ["a.gcode", "p.gcode", "b.gcode", "o.gcode"], what="they have each other's places"
+    )
+
+
+def test_whoever_may_only_look_is_offered_nothing(
+    open_page: Callable[..., Page], accessible: Callable[[Page], None], guarded: PrintingGateway
+) -> None:
+    page = open_page("/queue", gateway=guarded)
+    signed_in(page, "viewer by scope")
+    expect(page.get_by_role("link", name="o.gcode")).to_be_visible()
+    for name in ("Start", "Move", "More for", "Clear queue", "Pause queue"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
+    accessible(page)

@@ -266,9 +266,6 @@ function Material({
   );
 }
 
-/** The gateway estimates for these. */
-const ESTIMATED = new Set<string>(["ABS", "NYLON", "PETG", "PLA", "TPU"]);
-
 function About({
   filename,
   file,
@@ -284,7 +281,7 @@ function About({
       quality: wanted.quality,
       copies: wanted.copies,
       printer: wanted.printer,
-      ...(ESTIMATED.has(wanted.material) && { material: wanted.material }),
+      ...(wanted.material && { material: wanted.material }),
     }),
   );
   const request = JSON.parse(asked) as { filename: string };
