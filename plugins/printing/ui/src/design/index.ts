@@ -7,6 +7,7 @@ export { type Question, useConfirm } from "./confirm";
 export { Dialog } from "./Dialog";
 export { SelectField, Switch, TextArea, TextField } from "./Field";
 export { type Choice, Menu } from "./Menu";
+export { Popover } from "./Popover";
 export { Progress } from "./Progress";
 export { Segments } from "./Segments";
 export { Empty, Failed, Loading, Notice } from "./States";

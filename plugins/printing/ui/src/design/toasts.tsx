@@ -9,9 +9,28 @@ import styles from "./toasts.module.css";
 const manager = Toast.createToastManager();
 const UNDO_MS = 6000;
 
+interface More {
+  description?: string;
+  /** Where it can be seen, or what to do next. */
+  action?: { label: string; onSelect: () => void };
+}
+
 /** It was done. */
-export function told(title: string): void {
-  manager.add({ title, timeout: 4000 });
+export function told(title: string, { description, action }: More = {}): void {
+  const id = manager.add({
+    title,
+    description,
+    timeout: action ? 8000 : 4000,
+    ...(action && {
+      actionProps: {
+        children: action.label,
+        onClick: () => {
+          manager.close(id);
+          action.onSelect();
+        },
+      },
+    }),
+  });
 }
 
 /** It wasn't done, and why. */

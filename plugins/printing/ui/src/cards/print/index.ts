@@ -1,0 +1,2 @@
+export { FilePicture } from "./FilePicture";
+export { PrintDialog, type PrintInitial } from "./PrintDialog";
