@@ -3,11 +3,13 @@ import { account } from "./en/account";
 import { common, link, nav } from "./en/common";
 import { health } from "./en/health";
 import { history } from "./en/history";
+import { overview, welcome } from "./en/overview";
 import { print } from "./en/print";
 import { printer, wall } from "./en/printer";
 import { printers } from "./en/printers";
 import { problems } from "./en/problems";
 import { queue } from "./en/queue";
+import { settings } from "./en/settings";
 import { noAccess, notFound } from "./en/shell";
 import { signIn } from "./en/signIn";
 
@@ -18,12 +20,15 @@ export const text = {
   nav,
   health,
   history,
+  overview,
+  welcome,
   print,
   printer,
   wall,
   printers,
   problems,
   queue,
+  settings,
   noAccess,
   notFound,
   signIn,

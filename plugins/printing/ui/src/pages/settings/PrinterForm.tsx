@@ -1,0 +1,255 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { ArrowLeft, FlaskConical, Save } from "lucide-react";
+import { type FormEvent, useMemo, useRef, useState } from "react";
+import { Link, useLocation } from "wouter";
+import { Problem } from "@/api/problem";
+import {
+  addPrinter,
+  changed,
+  changePrinter,
+  type Driver,
+  type PrinterEntry,
+  type Settings,
+} from "@/api/settings";
+import { Button, Card, Notice, Switch, TextField, told } from "@/design";
+import { usePrinter } from "@/live";
+import { Page } from "@/shell/Page";
+import { text } from "@/text";
+import {
+  type Draft,
+  draftOf,
+  type Errors,
+  fieldOf,
+  fieldsOf,
+  leadsElsewhere,
+  nameError,
+  SECTIONS,
+  type Section,
+  settingsOf,
+} from "./fields";
+import { Guide } from "./Guide";
+import { Input } from "./Input";
+import { Kinds } from "./Kinds";
+import { useLeaving } from "./leaving";
+import styles from "./Settings.module.css";
+import { TrialResult, useTrial } from "./Trial";
+
+interface Props {
+  /** The printer that is changed; without it one is added. */
+  entry?: PrinterEntry;
+  drivers: readonly Driver[];
+  kind: string | null;
+  onKind?: (kind: string) => void;
+}
+
+/** Adding a printer, or changing one: its kind, how it is reached, what it can do; tested before it is kept. */
+export function PrinterForm({ entry, drivers, kind, onKind }: Props) {
+  const words = text.settings.form;
+  const driver = drivers.find((one) => one.driver === kind);
+  const back = (
+    <Link href="/settings" className={styles.back}>
+      <ArrowLeft aria-hidden />
+      {words.back}
+    </Link>
+  );
+  return (
+    <Page title={entry ? words.editTitle(entry.name) : words.addTitle} above={back}>
+      {!entry && <Kinds drivers={drivers} kind={kind} onKind={onKind} />}
+      {driver && <Form key={driver.driver} driver={driver} entry={entry} />}
+    </Page>
+  );
+}
+
+function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefined }) {
+  const words = text.settings.form;
+  const queries = useQueryClient();
+  const [, navigate] = useLocation();
+  const fields = useMemo(() => fieldsOf(driver), [driver]);
+  const before = (entry?.settings ?? {}) as Settings;
+  const [first] = useState(() => draftOf(fields, before));
+  const [draft, setDraft] = useState<Draft>(first);
+  const [name, setName] = useState("");
+  const [isDefault, setDefault] = useState(false);
+  const [errors, setErrors] = useState<Errors>({});
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [isSaving, setSaving] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const isDirty = name !== "" || isDefault || JSON.stringify(draft) !== JSON.stringify(first);
+  const [free, question] = useLeaving(isDirty);
+  const hasJob = usePrinter(entry?.name ?? "")?.job != null;
+  const kept = entry?.secrets ?? [];
+  const isElsewhere = leadsElsewhere(before.url, draft.url);
+
+  const show = (wrong: Errors) => {
+    setErrors(wrong);
+    if (Object.keys(wrong).length === 0) return;
+    requestAnimationFrame(() => {
+      const at = form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"]');
+      at?.closest("details")?.setAttribute("open", "");
+      at?.scrollIntoView({ block: "center" });
+      at?.focus();
+    });
+  };
+  const refused = (said: Problem) => {
+    const field =
+      said.status === 422 || said.status === 400 || said.code === "PRINTER_EXISTS"
+        ? fieldOf(said.code === "PRINTER_EXISTS" ? "name" : said.field, said.message, fields)
+        : null;
+    if (field) show({ [field]: said.message });
+    else setProblem(said);
+    return field !== null;
+  };
+  const trial = useTrial((said) => {
+    if (refused(said)) trial.forget();
+  });
+
+  const change = (key: string, value: string | null) => {
+    setDraft((now) => ({ ...now, [key]: value }));
+    const [field = key] = key.split(".");
+    setErrors(({ [field]: _, ...others }) => others);
+    trial.forget();
+  };
+
+  /** The settings as entered; null when something can't be right, which is shown. */
+  const entered = (needsName: boolean): Settings | null => {
+    setProblem(null);
+    const [settings, wrong] = settingsOf(driver.driver, fields, draft, kept);
+    const wrongName = needsName && !entry ? nameError(name.trim()) : null;
+    const all = { ...(wrongName && { name: wrongName }), ...wrong };
+    show(all);
+    return Object.keys(all).length === 0 ? settings : null;
+  };
+
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    const settings = entered(true);
+    if (!settings) return;
+    setSaving(true);
+    try {
+      const saved = entry
+        ? await changePrinter(entry.name, settings, entry.revision)
+        : await addPrinter(name.trim(), settings, isDefault);
+      free();
+      await changed(queries);
+      told(entry ? text.settings.done.saved(saved.name) : text.settings.done.added(saved.name));
+      navigate("/settings");
+    } catch (error) {
+      refused(Problem.from(error));
+    } finally {
+      setSaving(false);
+    }
+  };
+  const test = () => {
+    const settings = entered(false);
+    if (settings) trial.run(entry?.name ?? null, settings);
+  };
+
+  const inputs = (section: Section) =>
+    fields
+      .filter((field) => field.section === section)
+      .map((field) => (
+        <Input
+          key={field.key}
+          field={field}
+          draft={draft}
+          error={errors[field.key]}
+          isKept={kept.includes(field.key)}
+          isStranded={isElsewhere && kept.includes(field.key)}
+          onChange={change}
+        />
+      ));
+
+  return (
+    <form ref={form} className={styles.form} onSubmit={save} noValidate>
+      <div className={styles.sections}>
+        {hasJob && <Notice>{words.running}</Notice>}
+        {SECTIONS.map((section) => {
+          const its = inputs(section);
+          const about = words.about[section];
+          const hasName = section === "connection" && !entry;
+          if (its.length === 0 && !hasName) return null;
+          if (section === "advanced") {
+            return (
+              <details key={section} className={styles.more}>
+                <summary>
+                  {words.sections[section]} <span className={styles.summary}>{about}</span>
+                </summary>
+                <div className={styles.fields}>{its}</div>
+              </details>
+            );
+          }
+          return (
+            <Card key={section} title={words.sections[section]}>
+              {about && <p className={styles.hint}>{about}</p>}
+              <div className={styles.fields}>
+                {hasName && (
+                  <TextField
+                    {...words.name}
+                    name="name"
+                    value={name}
+                    error={errors.name}
+                    autoComplete="off"
+                    onChange={(event) => {
+                      setName(event.target.value);
+                      setErrors(({ name: _, ...others }) => others);
+                    }}
+                  />
+                )}
+                {its}
+              </div>
+              {section === "behaviour" && !entry && (
+                <Switch
+                  label={words.makeDefault}
+                  hint={words.makeDefaultHint}
+                  checked={isDefault}
+                  onChange={setDefault}
+                />
+              )}
+            </Card>
+          );
+        })}
+      </div>
+      <div className={styles.side}>
+        <Guide driver={driver.driver} title={driver.title} />
+        {(trial.isRunning || trial.result || trial.error) && (
+          <Card title={text.settings.trial.heading}>
+            <TrialResult trial={trial} />
+          </Card>
+        )}
+      </div>
+      <div className={styles.foot}>
+        {problem?.code === "PRINTER_CHANGED" ? (
+          <Notice
+            tone="warn"
+            actions={
+              <Button
+                onClick={() => {
+                  free();
+                  changed(queries);
+                }}
+              >
+                {words.conflict.action}
+              </Button>
+            }
+          >
+            <strong>{words.conflict.title}</strong> {words.conflict.about}
+          </Notice>
+        ) : (
+          problem && (
+            <Notice tone="bad">
+              <strong>{problem.title}.</strong> {problem.message}
+            </Notice>
+          )
+        )}
+        {Object.keys(errors).length > 0 && <p className={styles.wrong}>{words.mend}</p>}
+        <Button icon={<FlaskConical aria-hidden />} busy={trial.isRunning} onClick={test}>
+          {trial.result ? words.testAgain : words.test}
+        </Button>
+        <Button type="submit" look="primary" icon={<Save aria-hidden />} busy={isSaving}>
+          {entry ? words.save : words.saveNew}
+        </Button>
+      </div>
+      {question}
+    </form>
+  );
+}

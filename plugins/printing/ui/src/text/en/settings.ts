@@ -1,0 +1,233 @@
+interface Field {
+  label: string;
+  hint?: string;
+  unit?: string;
+  placeholder?: string;
+}
+
+/** Setting printers up. */
+export const settings = {
+  title: "Set up printers",
+  count: (n: number) => (n === 1 ? "1 printer" : `${n} printers`),
+  noRole: {
+    title: "Only printing admins set up printers",
+    about:
+      "Whoever runs this gateway can give you the role admin for all printers, or set up a printer for you.",
+    action: "To the printers",
+  },
+  add: "Add a printer",
+  empty: {
+    title: "No printers yet",
+    about: "Add the first one: it takes an address and a key.",
+  },
+  source: { configuration: "From the configuration", added: "Added here" } as Record<string, string>,
+  isDefault: "Default",
+  off: "Switched off",
+  leaving: "Switched off; its print goes on",
+  unusable: "Can't be used",
+  inFile: "It stands in the gateway's configuration file, and its settings are changed there.",
+  changedBy: (who: string, when: string) => `Changed ${when} by ${who}`,
+  addedBy: (who: string, when: string) => `Added ${when} by ${who}`,
+  more: (name: string) => `More for ${name}`,
+  actions: {
+    edit: "Edit",
+    test: "Test",
+    enable: "Switch on",
+    disable: "Switch off",
+    makeDefault: "Make it the default",
+    remove: "Remove",
+    isDefault: (action: string) => `${action}: not the default one`,
+    hasJob: (action: string) => `${action}: not while it has a job`,
+  },
+  remove: {
+    title: (name: string) => `Remove ${name}?`,
+    about:
+      "Its settings and its key are forgotten. What it printed stays in the history, and its bed is remembered should it be added again.",
+    action: "Remove the printer",
+  },
+  done: {
+    added: (name: string) => `${name} is added.`,
+    saved: (name: string) => `${name} is saved, and in use.`,
+    enabled: (name: string) => `${name} is switched on.`,
+    disabled: (name: string) => `${name} is switched off.`,
+    default: (name: string) => `${name} is the default printer.`,
+    removed: (name: string) => `${name} is removed.`,
+  },
+  gone: {
+    title: (name: string) => `There is no printer ${name} to edit`,
+    about: "Somebody may have removed it, or it stands in the configuration.",
+    action: "To all printers",
+  },
+  form: {
+    back: "All printers",
+    addTitle: "Add a printer",
+    editTitle: (name: string) => `Edit ${name}`,
+    kind: "What kind of printer is it?",
+    kindAbout: "What speaks for it in the network.",
+    kinds: {
+      octoprint: "OctoPrint drives the printer over USB, often on a Raspberry Pi.",
+      moonraker: "Klipper, with Mainsail, Fluidd or KlipperScreen.",
+      prusalink: "Original Prusa printers: built in, or on a Raspberry Pi.",
+      virtual: "Simulated: for trying things out, and for classes.",
+    } as Record<string, string>,
+    otherKind: "From another plugin of this gateway.",
+    name: { label: "Name", hint: "As everybody calls it. It can't be changed later.", placeholder: "ender" },
+    sections: {
+      connection: "How it is reached",
+      prints: "What it can print",
+      behaviour: "How it behaves",
+      camera: "Camera",
+      advanced: "Finer points",
+      other: "Particular to this kind",
+    },
+    about: {
+      connection: "",
+      prints:
+        "So that jobs go to a printer that fits. What is left empty is no obstacle; only a model or a group that a job asks for must be said here.",
+      behaviour: "",
+      camera: "One of the two, if at all. Empty: what the printer's server names itself, if it names one.",
+      advanced: "Seldom changed.",
+      other: "",
+    } as Record<string, string>,
+    fields: {
+      url: {
+        label: "Address",
+        hint: "With http:// or https://, as this gateway reaches it.",
+        placeholder: "http://printer.local",
+      },
+      api_key: { label: "API key" },
+      username: { label: "User name", hint: "With a password, instead of a key." },
+      password: { label: "Password" },
+      model: { label: "Model", hint: "Jobs can ask for it by this name.", placeholder: "Prusa MK4" },
+      nozzle: { label: "Nozzle", unit: "mm", placeholder: "0.4" },
+      materials: { label: "Materials", hint: "Separated by commas.", placeholder: "PLA, PETG" },
+      build_volume: { label: "Build volume" },
+      groups: {
+        label: "Groups",
+        hint: "For access and for jobs, separated by commas.",
+        placeholder: "basement, class-7b",
+      },
+      auto_start: { label: "Starts the next job by itself" },
+      bed_gate: {
+        label: "Waits until the bed is clear",
+        hint: "“No” only for printers that clear their bed themselves.",
+      },
+      max_hotend: { label: "Hottest hotend that may be set", unit: "°C" },
+      max_bed: { label: "Hottest bed that may be set", unit: "°C" },
+      allowed_gcode: {
+        label: "G-code that admins may send",
+        hint: "Commands, separated by commas. Empty: none.",
+        placeholder: "M117, M300",
+      },
+      camera_url: {
+        label: "Video stream (MJPEG)",
+        placeholder: "http://printer.local/webcam/?action=stream",
+      },
+      camera_snapshot_url: {
+        label: "Single pictures, instead",
+        placeholder: "http://printer.local/webcam/?action=snapshot",
+      },
+      camera_fps: { label: "Single pictures a second", hint: "While somebody watches." },
+      timeout: { label: "Gives up waiting after", unit: "s" },
+      poll_interval: { label: "Looks at it every", unit: "s" },
+      speed_factor: { label: "How many times as fast as a real one" },
+      fail: { label: "Goes wrong", hint: "To see what happens." },
+      fail_at: { label: "At how much of the print", unit: "%" },
+    } as Record<string, Field>,
+    choices: {
+      never: "Never",
+      thermal: "The hotend overheats",
+      disconnect: "The connection is lost",
+    } as Record<string, string>,
+    volume: { x: "Width", y: "Depth", z: "Height", unit: "mm" } as Record<string, string>,
+    inherit: "As for all printers",
+    yes: "Yes",
+    no: "No",
+    unset: "Not said",
+    list: "Separated by commas.",
+    json: "As JSON.",
+    byDefault: (value: string) => `Usually ${value}.`,
+    required: "It is needed.",
+    notANumber: "This has to be a number.",
+    tooSmall: (value: string) => `At least ${value}.`,
+    notAbove: (value: string) => `More than ${value}.`,
+    tooLarge: (value: string) => `At most ${value}.`,
+    wholeVolume: "Width, depth and height, or none of them.",
+    notJson: "This isn't JSON.",
+    badName: "Letters, digits, spaces, and . _ - inside; at most 100.",
+    notAUrl: "It begins with http:// or https://",
+    secret: "Kept encrypted, and never shown again.",
+    secretKept: "One is kept. Leave it empty to keep it.",
+    secretAgain: "The address leads elsewhere: enter it again, so that it isn't sent to a stranger.",
+    secretGone: "It is removed when you save.",
+    forget: "Remove the kept one",
+    keepSecret: "Keep it after all",
+    makeDefault: "Make it the default printer",
+    makeDefaultHint: "The one that is meant where none is named.",
+    test: "Test",
+    testAgain: "Test again",
+    testing: "Asking the printer…",
+    save: "Save",
+    saveNew: "Add the printer",
+    mend: "Some things aren't right yet.",
+    conflict: {
+      title: "Somebody else changed this printer meanwhile.",
+      about: "What you entered isn't saved. Reload to see how it is now.",
+      action: "Reload",
+    },
+    running: "It has a job: what you save takes effect at once, and the gateway takes the print up again.",
+    leave: {
+      title: "Leave without saving?",
+      about: "What you entered here would be lost.",
+      action: "Leave",
+    },
+  },
+  trial: {
+    title: (name: string) => `Test of ${name}`,
+    heading: "Test",
+    ok: "It works.",
+    bad: "It doesn't work yet.",
+    parts: {
+      address: "Address",
+      server: "Server",
+      login: "Login",
+      printer: "Printer",
+      camera: "Camera",
+    } as Record<string, string>,
+    works: "in order",
+    fails: "not in order",
+    unreached: "Not reached yet.",
+  },
+  guide: {
+    title: (kind: string) => `Where to find it: ${kind}`,
+    kinds: {
+      octoprint: {
+        address:
+          "What you type into the browser to open OctoPrint, such as http://octopi.local or http://192.168.1.20.",
+        steps: [
+          "In OctoPrint, open Settings (the spanner at the top).",
+          "Under Features → Application Keys, write “fluxgate” as the application's name, and generate a key. A user's own API key (User Settings → API Key) does as well.",
+          "Copy the key into the field here.",
+        ],
+        note: "The key's user needs the permissions STATUS, CONNECTION, PRINT, CONTROL, FILES_UPLOAD, FILES_SELECT and FILES_DELETE.",
+      },
+      moonraker: {
+        address:
+          "Moonraker's own, such as http://voron.local:7125, or that of the page (Mainsail, Fluidd) in front of it.",
+        steps: [
+          "Often no key is needed: in moonraker.conf, put this gateway's address under [authorization] trusted_clients, and restart Moonraker.",
+          "With a key: on the printer's machine, run ~/moonraker/scripts/fetch-apikey.sh, and copy what it prints into the field here.",
+        ],
+        note: "Leave the key empty if Moonraker trusts this gateway.",
+      },
+      prusalink: {
+        address: "The printer's IP address, from its menu: Settings → Network, such as http://192.168.1.30.",
+        steps: [
+          "On the printer, or on PrusaLink's page, open Settings → PrusaLink.",
+          "Copy the API key into the field here; or enter the user name (usually maker) and the password that stand there.",
+        ],
+        note: "Either a key, or a user name with a password.",
+      },
+    } as Record<string, { address: string; steps: string[]; note: string }>,
+  },
+};
