@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -103,6 +103,11 @@ class Live:
         self.hub.publish(
             _printer(name), "printer", self._json(station, record), scope=OfPrinter(name), parting=_named(name)
         )
+
+    def in_order(self, told: Iterable[Event]) -> list[Event]:
+        """The same, printers in the order of `GET /printers`."""
+        places = {name: number for number, name in enumerate(self._stations)}
+        return sorted(told, key=lambda event: places.get(getattr(event.scope, "printer", None) or "", len(places)))
 
     async def run(self) -> None:
         """Look at jobs and printers, whenever something was done to one and every second."""

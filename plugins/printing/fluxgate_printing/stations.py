@@ -9,7 +9,7 @@ import msgspec
 
 from fluxgate_printing.camera import Camera, SnapshotCamera
 from fluxgate_printing.inventory import ListedPrinter
-from fluxgate_printing.models import PrinterState
+from fluxgate_printing.models import ACTIVE_STATUSES, PrinterState
 from fluxgate_printing.printers.base import PrinterDriver
 from fluxgate_printing.printers.bounds import Bounds
 from fluxgate_printing.printers.supervisor import Supervisor
@@ -114,7 +114,8 @@ def camera_of(settings: AnyPrinterSettings, driver: PrinterDriver, supervisor: S
 
         return Camera(fixed, name=supervisor.name)
     if isinstance(settings, VirtualPrinterSettings):
-        return Camera(TestPicture(caption=lambda: _caption(supervisor, names=names)), name=supervisor.name)
+        picture = TestPicture(caption=lambda: _caption(supervisor, names=names), grown=lambda: _grown(supervisor))
+        return Camera(picture, name=supervisor.name)
     return Camera(driver.camera_url, name=supervisor.name)
 
 
@@ -135,6 +136,12 @@ def _profile(name: str, settings: AnyPrinterSettings) -> PrinterProfile:
         materials=frozenset(settings.materials),
         build_volume=settings.build_volume,
     )
+
+
+def _grown(supervisor: Supervisor) -> float | None:
+    """How much of its print a printer has done, 0 to 1; None without one."""
+    state = supervisor.state
+    return (state.completion or 0.0) / 100 if state.status in ACTIVE_STATUSES else None
 
 
 def _caption(supervisor: Supervisor, *, names: bool) -> list[str]:

@@ -22,26 +22,32 @@ if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
 
 WIDTH, HEIGHT = 640, 480
-_BARS_HEIGHT = 300
-_BARS = ("#c0c0c0", "#c0c000", "#00c0c0", "#00c000", "#c000c0", "#c00000", "#0000c0")
-_PANEL = "#14181d"
-_TEXT = "#e8edf2"
-_ACCENT = "#ff8a3d"
-_RAIL_Y = 120
+_WALL, _FLOOR = (27, 31, 38), (13, 15, 18)
+_BED, _BED_EDGE = "#2c323b", "#3b434e"
+_METAL, _DARK = "#59626f", "#20262d"
+_TEXT, _FAINT = "#eef1f4", "#9aa6b2"
+_NOZZLE = "#ff8a3d"
+_THING = (62, 207, 191)
+_BED_Y, _TALL, _WIDE = 372, 210, 70
+"""Where the bed is, and how tall and wide (half of it) a finished print stands on it, in pixels."""
+_SLICES = 70
 _MAX_LINES = 4
 
 Caption = Callable[[], Sequence[str]]
 """Asked for each frame, from the event loop: up to four short lines such as temperatures and progress."""
+Grown = Callable[[], float | None]
+"""Asked for each frame, too: how much of its print stands on the bed, 0 to 1; None: there is none."""
 
 
 class TestPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """A camera that is drawn: JPEG frames of 640 × 480 with colour bars, a moving print head, a clock and a frame
-    counter.
+    """A camera that is drawn: JPEG frames of 640 × 480 with a printer's bed, what has grown on it, a moving print head,
+    a clock and a frame counter.
     """
 
     __test__ = False
 
     caption: Caption | None = None
+    grown: Grown | None = None
     title: str = "Virtual printer"
     fps: float = 10.0
 
@@ -66,8 +72,9 @@ async def _frames(picture: TestPicture) -> AsyncGenerator[Frame, None]:
     due, number = loop.time(), 0
     while True:
         lines = tuple(picture.caption()[:_MAX_LINES]) if picture.caption is not None else ()
+        grown = picture.grown() if picture.grown is not None else None
         now = time.time()
-        yield Frame("image/jpeg", await asyncio.to_thread(painter.paint, number, now, lines), now)
+        yield Frame("image/jpeg", await asyncio.to_thread(painter.paint, number, now, lines, grown), now)
         number += 1
         # Not before its time, and without catching up after a delay.
         due = max(due + 1 / picture.fps, loop.time())
@@ -84,30 +91,52 @@ class _Painter:
         self._new_draw: Callable[[Image.Image], ImageDraw.ImageDraw] = ImageDraw.Draw
         self._font: ImageFont.ImageFont | ImageFont.FreeTypeFont = ImageFont.load_default(20)
         self._small: ImageFont.ImageFont | ImageFont.FreeTypeFont = ImageFont.load_default(15)
-        self._still: Image.Image = Image.new("RGB", (WIDTH, HEIGHT), _PANEL)
+        self._still: Image.Image = Image.new("RGB", (WIDTH, HEIGHT), _FLOOR)
         draw = ImageDraw.Draw(self._still)
-        width = WIDTH / len(_BARS)
-        for index, colour in enumerate(_BARS):
-            draw.rectangle((round(index * width), 0, round((index + 1) * width) - 1, _BARS_HEIGHT - 1), fill=colour)
-        for x in range(0, WIDTH, 4):
-            grey = 255 * x // WIDTH
-            draw.rectangle((x, _BARS_HEIGHT, x + 3, _BARS_HEIGHT + 19), fill=(grey, grey, grey))
-        draw.rectangle((0, _RAIL_Y - 4, WIDTH, _RAIL_Y + 4), fill="#2b3139")
-        draw.text((20, _BARS_HEIGHT + 32), title, fill=_TEXT, font=self._font)
+        for y in range(_BED_Y):
+            shade = tuple(round(wall + (floor - wall) * y / _BED_Y) for wall, floor in zip(_WALL, _FLOOR, strict=True))
+            draw.line((0, y, WIDTH, y), fill=shade)
+        draw.polygon(
+            ((150, _BED_Y - 46), (WIDTH - 150, _BED_Y - 46), (WIDTH - 60, _BED_Y + 62), (60, _BED_Y + 62)), fill=_BED
+        )
+        draw.line((60, _BED_Y + 62, WIDTH - 60, _BED_Y + 62), fill=_BED_EDGE, width=5)
+        for rail in (40, WIDTH - 40):
+            draw.rectangle((rail - 5, 0, rail + 5, HEIGHT), fill=_DARK)
+        draw.text((20, 18), title, fill=_TEXT, font=self._font)
 
-    def paint(self, number: int, now: float, lines: tuple[str, ...]) -> bytes:
-        """One frame as JPEG bytes: frame `number`, the clock at Unix time `now`, `lines` of caption."""
+    def paint(self, number: int, now: float, lines: tuple[str, ...], grown: float | None) -> bytes:
+        """One frame as JPEG bytes: frame `number`, the clock at Unix time `now`, `lines` of caption, the print."""
         image = self._still.copy()
         draw = self._new_draw(image)
-        x = WIDTH / 2 + (WIDTH / 2 - 50) * math.sin(number / 12)
-        draw.rectangle((x - 26, _RAIL_Y - 30, x + 26, _RAIL_Y + 26), fill="#20262d", outline=_ACCENT, width=3)
-        draw.polygon(((x - 12, _RAIL_Y + 26), (x + 12, _RAIL_Y + 26), (x, _RAIL_Y + 50)), fill=_ACCENT)
+        top = _BED_Y if grown is None else self._thing(draw, min(max(grown, 0.0), 1.0))
+        self._head(draw, 0.0 if grown is None else math.sin(number / 4), top)
         whole, tenths = divmod(int(now * 10), 10)
         clock = time.strftime("%H:%M:%S", time.localtime(whole))
-        draw.text((WIDTH - 20, _BARS_HEIGHT + 32), f"{clock}.{tenths}", fill=_TEXT, font=self._font, anchor="ra")
-        draw.text((WIDTH - 20, _BARS_HEIGHT + 62), f"frame {number}", fill="#9aa6b2", font=self._small, anchor="ra")
+        draw.text((WIDTH - 20, 18), f"{clock}.{tenths}", fill=_TEXT, font=self._font, anchor="ra")
+        draw.text((WIDTH - 20, 46), f"frame {number}", fill=_FAINT, font=self._small, anchor="ra")
         for index, line in enumerate(lines):
-            draw.text((20, _BARS_HEIGHT + 62 + 26 * index), line, fill="#c3ccd6", font=self._small)
+            draw.text((20, 46 + 22 * index), line, fill=_FAINT, font=self._small)
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=75)
+        image.save(buffer, "JPEG", quality=80)
         return buffer.getvalue()
+
+    @staticmethod
+    def _thing(draw: ImageDraw.ImageDraw, grown: float) -> int:
+        """A vase, as far as it is; how high its top is."""
+        y = _BED_Y
+        for index in range(round(grown * _SLICES)):
+            height = index / _SLICES
+            width = _WIDE * (0.72 + 0.28 * math.sin(height * 5.2 + 0.4))
+            y = round(_BED_Y - _TALL * height)
+            shade = 0.45 + 0.55 * height
+            fill = tuple(round(channel * shade) for channel in _THING)
+            draw.ellipse((WIDTH / 2 - width, y - width / 5, WIDTH / 2 + width, y + width / 5), fill=fill)
+        return y
+
+    @staticmethod
+    def _head(draw: ImageDraw.ImageDraw, aside: float, top: int) -> None:
+        """The print head on its rail, above the height `top`; `aside` from -1 to 1."""
+        x, y = WIDTH / 2 + aside * _WIDE * 0.8, top - 8
+        draw.rectangle((40, y - 74, WIDTH - 40, y - 62), fill=_METAL)
+        draw.rounded_rectangle((x - 30, y - 92, x + 30, y - 22), radius=6, fill=_DARK, outline=_METAL, width=2)
+        draw.polygon(((x - 11, y - 22), (x + 11, y - 22), (x, y)), fill=_NOZZLE)

@@ -62,8 +62,9 @@ def at(url: str | None) -> CameraUrl:
 
 async def test_the_test_picture_moves_for_a_real_player() -> None:
     lines = ["Printing 42 %"]
+    grown = [0.1]
     async with (
-        served(TestPicture(caption=lambda: lines), timeout=5) as (url, camera),
+        served(TestPicture(caption=lambda: lines, grown=lambda: grown[0]), timeout=5) as (url, camera),
         watching(f"{url}/stream") as viewer,
     ):
         command = ["ffmpeg", "-v", "error", "-xerror", "-f", "mpjpeg", "-i", f"{url}/stream", "-frames:v", "5"]
@@ -77,11 +78,12 @@ async def test_the_test_picture_moves_for_a_real_player() -> None:
         assert len(set(pictures)) == 10
         images = [Image.open(io.BytesIO(data)).convert("RGB") for data in pictures]
         assert {image.size for image in images} == {(640, 480)}
-        lines[0] = "Printing 99 %"
+        lines[0], grown[0] = "Printing 99 %", 0.9
         await viewer.picture()
         later = Image.open(io.BytesIO(await viewer.picture())).convert("RGB")
-        caption = (0, 355, 300, 400)
+        caption, print_top = (0, 44, 300, 70), (290, 200, 350, 260)
         assert later.crop(caption).tobytes() != images[-1].crop(caption).tobytes()
+        assert later.crop(print_top).tobytes() != images[-1].crop(print_top).tobytes()
         assert camera.stats.opens == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import defaultdict
 from collections.abc import Callable
 from typing import cast
@@ -18,7 +19,7 @@ from fluxgate.streams.sse import serve_events
 from fluxgate.streams.websocket import ClosedError
 from fluxgate.types import ASGIApp, Receive, Scope, Send
 from fluxgate_printing.api.schemas import EventsQuery
-from fluxgate_printing.live import TOPICS, Topic, Wanted
+from fluxgate_printing.live import TOPICS, Live, Topic, Wanted
 from fluxgate_printing.service import PrintingService
 
 __all__ = ["events", "socket"]
@@ -35,7 +36,8 @@ def events(service: Callable[[], PrintingService]) -> ASGIApp:
         asked = _query(scope["query_string"])
         wanted = await _wanted_by(running, principal, asked)
         sees = await running.live.sees(running.callers, principal, wanted)
-        await serve_events(running.live.hub, sees, snapshot, scope=scope, receive=receive, send=send)
+        hub, listed = running.live.hub, functools.partial(snapshot, running.live)
+        await serve_events(hub, sees, listed, scope=scope, receive=receive, send=send)
 
     return app
 
@@ -93,7 +95,7 @@ class _Session:
                 for event in events:
                     await self._client.send_text(_message(event.name, hub.id_of(event), event.data))
             else:
-                await self._client.send_text(_message("snapshot", hub.id_now, snapshot(events)))
+                await self._client.send_text(_message("snapshot", hub.id_now, snapshot(self._service.live, events)))
 
     async def _read(self) -> None:
         try:
@@ -143,10 +145,11 @@ async def _wanted_by(service: PrintingService, principal: Principal, asked: Even
     )
 
 
-def snapshot(told: list[Event]) -> bytes:
-    """All of it as one JSON object: `{printers: […], jobs: […], queue: …}`."""
+def snapshot(live: Live, told: list[Event]) -> bytes:
+    """All of it as one JSON object: `{printers: […], jobs: […], queue: …}`, the printers in the order of `GET
+    /printers`."""
     by_name: dict[str, list[bytes]] = defaultdict(list)
-    for event in told:
+    for event in live.in_order(told):
         by_name[event.name].append(event.data)
     queue = by_name["queue"][0] if by_name["queue"] else b"null"
     return b'{"printers":[%b],"jobs":[%b],"queue":%b}' % (

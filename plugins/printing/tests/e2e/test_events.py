@@ -90,6 +90,20 @@ def test_a_snapshot_then_a_print_from_its_queueing_to_its_end(gateway: PrintingG
         assert [job["fluxprint_queue_id"] for job in snapshot["jobs"]] == [waits]
 
 
+def test_printers_are_in_the_order_of_the_list() -> None:
+    names = ["zoe", "bob", "max", "ada"]
+    config = "[plugins.printing]\ndefault_printer = 'max'\n"
+    config += "".join(f"[plugins.printing.printers.{name}]\ndriver = 'virtual'\n" for name in names)
+    with PrintingGateway(config) as gateway:
+        listed = [printer["name"] for printer in gateway.get("/printers")["printers"]]
+        gateway.upload("part.gcode", LONG)
+        gateway.enqueue("part.gcode", printer="zoe", print=True)  # the one that has most to tell
+        with listening(gateway) as events:
+            name, data = events.next()
+        assert name == "snapshot"
+        assert [printer["name"] for printer in data["printers"]] == listed == names
+
+
 def test_who_comes_back_is_told_what_changed(gateway: PrintingGateway) -> None:
     with listening(gateway, query="?topics=jobs,queue") as events:
         events.next()
