@@ -10,6 +10,7 @@ import { Empty, Failed, Loading, Toasts } from "@/design";
 import { follow, useLive } from "@/live";
 import { Overview } from "@/pages/overview/Overview";
 import { text } from "@/text";
+import { Uploads } from "@/upload/Uploads";
 import { NotFound } from "./NotFound";
 import { Page } from "./Page";
 import { mount } from "./place";
@@ -36,6 +37,7 @@ export function App() {
             <Router base={mount}>
               <SignedIn>
                 <Pages />
+                <Uploads />
               </SignedIn>
             </Router>
           </Toasts>

@@ -1,6 +1,7 @@
 /** Every word that the dashboard says, in one place: another language is another folder like `en`. */
 import { account } from "./en/account";
 import { common, link, nav } from "./en/common";
+import { files } from "./en/files";
 import { health } from "./en/health";
 import { history } from "./en/history";
 import { overview, welcome } from "./en/overview";
@@ -18,6 +19,7 @@ export const text = {
   common,
   link,
   nav,
+  files,
   health,
   history,
   overview,

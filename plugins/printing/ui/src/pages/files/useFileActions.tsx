@@ -1,0 +1,83 @@
+import { Download, Eye, FolderKanban, Trash2 } from "lucide-react";
+import { type ReactNode, useState } from "react";
+import { useLocation } from "wouter";
+import { downloadOf } from "@/api/files";
+import { useCan } from "@/api/queries";
+import { PrintDialog } from "@/cards/print";
+import type { Choice } from "@/design";
+import { text } from "@/text";
+import { useDelete } from "./deleting";
+import { LinkDialog } from "./LinkDialog";
+
+const words = text.files.actions;
+
+/** Where a file's page is. */
+export function pageOf(name: string, view?: "layers"): string {
+  return `/files/${encodeURIComponent(name)}${view ? `?view=${view}` : ""}`;
+}
+
+/** Save a file on this device. */
+export function download(name: string): void {
+  const link = document.createElement("a");
+  link.href = downloadOf(name);
+  link.download = name;
+  link.click();
+}
+
+interface FileActions {
+  /** Whether the caller may print, link and delete. */
+  can: boolean;
+  print: (name: string) => void;
+  choices: (name: string, onPage?: boolean) => (Choice | null)[];
+  /** Has to stand somewhere in the page. */
+  dialogs: ReactNode;
+}
+
+/** What can be done with files. */
+export function useFileActions(): FileActions {
+  const can = useCan()("operator", "any");
+  const [, go] = useLocation();
+  const deleteOne = useDelete();
+  const [asked, setAsked] = useState<{ name: string; about: "print" | "link"; open: boolean } | null>(null);
+  const close = () => setAsked((before) => before && { ...before, open: false });
+  return {
+    can,
+    print: (name) => setAsked({ name, about: "print", open: true }),
+    choices: (name, onPage = false) => [
+      onPage
+        ? null
+        : { label: words.preview, icon: <Eye aria-hidden />, onSelect: () => go(pageOf(name, "layers")) },
+      onPage
+        ? null
+        : { label: words.download, icon: <Download aria-hidden />, onSelect: () => download(name) },
+      can
+        ? {
+            label: words.link,
+            icon: <FolderKanban aria-hidden />,
+            onSelect: () => setAsked({ name, about: "link", open: true }),
+          }
+        : null,
+      can
+        ? {
+            label: words.delete,
+            icon: <Trash2 aria-hidden />,
+            dangerous: true,
+            onSelect: () => {
+              deleteOne(name);
+              if (onPage) go("/files");
+            },
+          }
+        : null,
+    ],
+    dialogs: (
+      <>
+        {asked?.about === "print" && (
+          <PrintDialog open={asked.open} onClose={close} filename={asked.name} />
+        )}
+        {asked?.about === "link" && (
+          <LinkDialog key={asked.name} open={asked.open} onClose={close} name={asked.name} />
+        )}
+      </>
+    ),
+  };
+}
