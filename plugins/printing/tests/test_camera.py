@@ -79,20 +79,12 @@ async def test_the_test_picture_moves_for_a_real_player() -> None:
         images = [Image.open(io.BytesIO(data)).convert("RGB") for data in pictures]
         assert {image.size for image in images} == {(640, 480)}
         lines[0], grown[0] = "Printing 99 %", 0.9
-<<<<<<< HEAD
         for shown in ((0, 44, 300, 70), (290, 200, 350, 260)):  # the caption; where the print's top comes to be
             async with asyncio.timeout(20):  # pictures from before are still on their way
                 while True:
                     later = Image.open(io.BytesIO(await viewer.picture())).convert("RGB")
                     if later.crop(shown).tobytes() != images[-1].crop(shown).tobytes():
                         break
-=======
-        await viewer.picture()
-        later = Image.open(io.BytesIO(await viewer.picture())).convert("RGB")
-        caption, print_top = (0, 44, 300, 70), (290, 200, 350, 260)
-        assert later.crop(caption).tobytes() != images[-1].crop(caption).tobytes()
-        assert later.crop(print_top).tobytes() != images[-1].crop(print_top).tobytes()
->>>>>>> ui-files
         assert camera.stats.opens == 1
 
 

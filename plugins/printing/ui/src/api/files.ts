@@ -1,6 +1,8 @@
 /** What is asked of the gateway about files. */
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
+import { isProxied } from "./backend";
 import { address, api, ok } from "./client";
+import { readFiles as readTheirFiles } from "./fluxprint/files";
 import { fileQuery } from "./queries";
 import type { FileItem, Of } from "./types";
 
@@ -16,14 +18,16 @@ export interface FileChoice {
 export const filesQuery = ({ search, sort, limit, offset }: FileChoice) =>
   queryOptions({
     queryKey: ["files", "list", { search, sort, limit, offset }],
-    queryFn: () =>
-      ok(
-        api.GET("/api/printing/files", {
-          params: { query: { sort, limit, offset, ...(search && { search }) } },
-        }),
-      ),
+    queryFn: () => readFiles({ search, sort, limit, offset }),
     placeholderData: keepPreviousData,
   });
+
+/** A page of the files that fit. Rejects with a `Problem`. */
+export function readFiles(wanted: FileChoice): Promise<Of<"FilesView">> {
+  if (isProxied()) return readTheirFiles(wanted);
+  const { search, ...rest } = wanted;
+  return ok(api.GET("/api/printing/files", { params: { query: { ...rest, ...(search && { search }) } } }));
+}
 
 const PRINTS = 100;
 

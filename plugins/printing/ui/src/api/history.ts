@@ -1,6 +1,7 @@
 /** The jobs that ended: pages of them, all of them, and their numbers. */
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, ok } from "./client";
+import { readFiles } from "./files";
 import { Problem } from "./problem";
 import type { JobItem, Of } from "./types";
 
@@ -89,9 +90,8 @@ export const knownFileQuery = (name: string) =>
     queryKey: ["files", "known", name],
     // not the file's own address: a browser's console complains of each that is gone
     queryFn: async () => {
-      const query = { search: name, limit: 50, sort: "name" as const };
-      const { files } = await ok(api.GET("/api/printing/files", { params: { query } }));
-      return files?.find((file) => file.name === name) ?? null;
+      const { files } = await readFiles({ search: name, limit: 50, offset: 0, sort: "name" });
+      return files.find((file) => file.name === name) ?? null;
     },
     staleTime: 60_000,
   });

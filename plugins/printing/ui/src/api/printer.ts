@@ -1,5 +1,6 @@
 /** What is asked of one printer, and what it is told. */
 import { queryOptions } from "@tanstack/react-query";
+import { isProxied } from "./backend";
 import { api, ok } from "./client";
 import { body, type LiveJob, type Of } from "./types";
 
@@ -19,16 +20,20 @@ export const temperatureHistoryQuery = (printer: string) =>
 export const cameraQuery = (printer: string) =>
   queryOptions({
     queryKey: ["printers", printer, "camera"],
-    queryFn: () => ok(api.GET("/api/printing/printers/{printer}/camera", at(printer))),
+    queryFn: () =>
+      isProxied()
+        ? ok(api.GET("/api/printing/camera"))
+        : ok(api.GET("/api/printing/printers/{printer}/camera", at(printer))),
     // how many pictures come isn't known at once
     refetchInterval: ({ state }) => (state.data?.fps ? 10_000 : 2_000),
   });
 
 /** One picture, as it is now. */
 export function snapshot(printer: string): Promise<Blob> {
-  return ok(
-    api.GET("/api/printing/printers/{printer}/camera/snapshot", { ...at(printer), parseAs: "blob" }),
-  ) as Promise<Blob>;
+  const asked = isProxied()
+    ? api.GET("/api/printing/camera/snapshot", { parseAs: "blob" })
+    : api.GET("/api/printing/printers/{printer}/camera/snapshot", { ...at(printer), parseAs: "blob" });
+  return ok<unknown>(asked) as Promise<Blob>;
 }
 
 export const pausePrint = (printer: string) =>

@@ -1,9 +1,12 @@
 /** What is asked of the gateway, under which key it is kept, and how long it counts as fresh. What is live isn't here:
  * see `live/`. */
 import { MutationCache, QueryCache, QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
+import { isProxied, setBackend } from "./backend";
 import { address, api, callHeaders, isForeign, ok } from "./client";
+import { readFile } from "./fluxprint/files";
+import { readQueue } from "./fluxprint/queue";
 import { Problem } from "./problem";
-import type { Role } from "./types";
+import type { FileView, Role } from "./types";
 
 export function makeQueryClient(): QueryClient {
   // whoever isn't signed in any more is asked to sign in, whatever it was that was refused
@@ -37,7 +40,11 @@ export const whoQuery = queryOptions({
 /** What the caller may do here, printer by printer. */
 export const meQuery = queryOptions({
   queryKey: ["me"],
-  queryFn: () => ok(api.GET("/api/printing/me")),
+  queryFn: async () => {
+    const me = await ok(api.GET("/api/printing/me"));
+    setBackend(me.backend);
+    return me;
+  },
   staleTime: 60_000,
 });
 
@@ -50,13 +57,17 @@ export const optionsQuery = queryOptions({
 
 export const queueQuery = queryOptions({
   queryKey: ["queue"],
-  queryFn: () => ok(api.GET("/api/printing/queue")),
+  queryFn: () => (isProxied() ? readQueue() : ok(api.GET("/api/printing/queue"))),
 });
 
 export const fileQuery = (name: string) =>
   queryOptions({
     queryKey: ["files", "one", name],
-    queryFn: () => ok(api.GET("/api/printing/files/{name}", { params: { path: { name } } })),
+    queryFn: (): Promise<FileView> =>
+      isProxied()
+        ? readFile(name)
+        : // openapi-fetch says number[] of triples
+          (ok(api.GET("/api/printing/files/{name}", { params: { path: { name } } })) as Promise<FileView>),
     staleTime: 60_000,
   });
 
@@ -118,6 +129,12 @@ export interface Health {
 }
 
 const RANK: Record<Role, number> = { viewer: 1, operator: 2, admin: 3 };
+
+/** Whether the gateway drives the printers itself: only then they can be told, and files be read. */
+export function useIsNative(): boolean {
+  const { data: me } = useQuery(meQuery);
+  return me?.backend !== "fluxprint";
+}
 
 /** Whether the caller has a role: on one printer, or with `"any"` on at least one, or with `"all"` everywhere. */
 export function useCan(): (role: Role, where: { printer: string } | "any" | "all") => boolean {

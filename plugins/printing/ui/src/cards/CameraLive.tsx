@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { CameraOff, Download, LoaderCircle, Maximize, Minimize, RotateCcw, VideoOff } from "lucide-react";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { printerPath } from "@/api/backend";
 import { address } from "@/api/client";
 import { cameraQuery, snapshot } from "@/api/printer";
 import { Problem } from "@/api/problem";
@@ -77,9 +78,7 @@ function Stream({ printer, attempt, onLive, onBroken }: StreamProps) {
   useEffect(() => {
     const image = picture.current;
     if (!image) return;
-    image.src = address(
-      `/api/printing/printers/${encodeURIComponent(printer)}/camera/stream?fps=${FPS}&t=${attempt}`,
-    );
+    image.src = `${address(printerPath(printer, "camera/stream"))}?fps=${FPS}&t=${attempt}`;
     return () => image.removeAttribute("src");
   }, [printer, attempt]);
   return <img ref={picture} alt={text.printers.cameraOf(printer)} onLoad={onLive} onError={onBroken} />;

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
+import { printerPath } from "@/api/backend";
 import { address } from "@/api/client";
-import { printerPath } from "@/api/printerPath";
 import { text } from "@/text";
 import styles from "./Camera.module.css";
 

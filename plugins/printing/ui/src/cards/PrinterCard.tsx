@@ -33,7 +33,7 @@ export function PrinterCard({ name, link, actions, camera = true }: Props) {
       )}
       <div className={styles.body}>
         <div className={styles.head}>
-          <h3 className={styles.name}>{link ? link(name) : name}</h3>
+          <h2 className={styles.name}>{link ? link(name) : name}</h2>
           <StatusBadge printer={printer} />
         </div>
         <Work printer={printer} />

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { temperatureHistoryQuery } from "@/api/printer";
+import { useIsNative } from "@/api/queries";
 import { remember, seriesOf, useLive } from "@/live";
 import { format, text } from "@/text";
 import { byMinute } from "./chartData";
@@ -13,13 +14,13 @@ const words = text.printer.heat;
 
 /** How warm a printer was in the last 15 minutes, and is: drawn, and as a table for those who read. */
 export function TemperatureChart({ printer }: { printer: string }) {
-  const history = useQuery(temperatureHistoryQuery(printer));
+  const history = useQuery({ ...temperatureHistoryQuery(printer), enabled: useIsNative() });
   useEffect(() => {
     if (history.data) remember(printer, history.data);
   }, [printer, history.data]);
   const live = useLive(useShallow((s) => Object.keys(s.printers[printer]?.temperature ?? {})));
   const heaters = inOrder([...new Set([...live, ...Object.keys(history.data?.heaters ?? {})])]);
-  if (history.isPending) return <div className={styles.room} />;
+  if (history.isLoading) return <div className={styles.room} />;
   if (heaters.length === 0) return <p className={styles.nothing}>{words.nothing}</p>;
   return (
     <figure className={styles.chart}>

@@ -6,13 +6,18 @@ const RINGS = 90;
 const SIDES = 120;
 const TILT = 0.34;
 
+/** On a clear background, as large as the canvas, which is square. */
+export function paintSample(canvas: HTMLCanvasElement): void {
+  const paint = canvas.getContext("2d");
+  if (paint) draw(paint, canvas.width);
+}
+
 /** A square PNG with a clear background. */
 export function drawSample(size: number): Picture {
   const canvas = document.createElement("canvas");
   canvas.width = size;
   canvas.height = size;
-  const paint = canvas.getContext("2d");
-  if (paint) draw(paint, size);
+  paintSample(canvas);
   return { width: size, height: size, png: canvas.toDataURL("image/png").split(",")[1] ?? "" };
 }
 

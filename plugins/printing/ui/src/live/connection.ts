@@ -1,9 +1,9 @@
 /** Keeps the store to what is so now: from the gateway's event stream, or by asking while that doesn't come. */
+import { type Backend, isProxied, setBackend } from "@/api/backend";
 import { address, api, isForeign, ok } from "@/api/client";
-import { nameNoPrinter } from "@/api/printerPath";
+import { readPrinters } from "@/api/fluxprint/printer";
 import { Problem } from "@/api/problem";
 import { applied, type Told, TYPES } from "./events";
-import { readProxied } from "./proxied";
 import { useLive } from "./store";
 import { record } from "./temperatures";
 
@@ -19,7 +19,7 @@ export interface Following {
   /** These alone; by default all that the caller may see. */
   printers?: readonly string[];
   /** A FluxPrint service tells nothing by itself: it is asked. */
-  backend?: "native" | "fluxprint";
+  backend?: Backend;
 }
 
 /** Follow the gateway until the returned function is called. */
@@ -54,8 +54,8 @@ export function follow(wanted: Following = {}): () => void {
     }
   };
 
-  const isAsked = wanted.backend === "fluxprint";
-  nameNoPrinter(isAsked);
+  if (wanted.backend) setBackend(wanted.backend);
+  const isAsked = isProxied();
 
   const connect = () => {
     if (ended) return;
@@ -81,7 +81,9 @@ export function follow(wanted: Following = {}): () => void {
 
   const ask = async () => {
     try {
-      const printers = isAsked ? await readProxied() : (await ok(api.GET("/api/printing/printers"))).printers;
+      const printers = isAsked
+        ? await readPrinters()
+        : (await ok(api.GET("/api/printing/printers"))).printers;
       if (ended || poll === undefined) return;
       waiting.push({ type: "snapshot", data: { printers } });
       show();

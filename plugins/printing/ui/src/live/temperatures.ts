@@ -1,4 +1,5 @@
 /** How warm each printer was in the last minutes: what the gateway remembers, and what was told since. */
+import type { PrinterView } from "@/api/types";
 import type { Told } from "./events";
 
 export const KEPT_SECONDS = 900;
@@ -44,8 +45,7 @@ export function remember(printer: string, before: Series): void {
 /** Take what was just told. */
 export function record(told: readonly Told[]): void {
   const now = Date.now() / 1000;
-  for (const { type, data } of told) {
-    if (type !== "printer") continue;
+  for (const data of told.flatMap(printersOf)) {
     const one = seriesOf(data.name);
     const last = one.times.at(-1);
     if (last !== undefined && now - last < EVERY_SECONDS) continue;
@@ -69,6 +69,10 @@ export function record(told: readonly Told[]): void {
     }
     tell(data.name);
   }
+}
+
+function printersOf({ type, data }: Told): PrinterView[] {
+  return type === "printer" ? [data] : type === "snapshot" ? (data.printers ?? []) : [];
 }
 
 function tell(printer: string): void {

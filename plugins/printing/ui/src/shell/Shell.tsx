@@ -14,7 +14,7 @@ import {
 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { Link, useRoute } from "wouter";
-import { useCan } from "@/api/queries";
+import { useCan, useIsNative } from "@/api/queries";
 import { IconButton, Menu } from "@/design";
 import { text } from "@/text";
 import { LinkBadge } from "./LinkBadge";
@@ -34,6 +34,7 @@ interface Place {
 /** The frame of every page: where one can go, how the connection is. */
 export function Shell({ children }: { children: ReactNode }) {
   const can = useCan();
+  const isNative = useIsNative();
   if (isEmbedded) {
     return (
       <main id="content" className={styles.embedded}>
@@ -51,7 +52,7 @@ export function Shell({ children }: { children: ReactNode }) {
         { to: "/history", below: "/history/*?", label: text.nav.history, icon: History },
       ];
   const more: Place[] = [
-    ...(can("admin", "all")
+    ...(isNative && can("admin", "all")
       ? [{ to: "/settings", below: "/settings/*?", label: text.nav.settings, icon: Settings2 }]
       : []),
     { to: "/health", label: text.nav.health, icon: Activity },

@@ -101,7 +101,9 @@ function about({ size, state, sent, speed }: Pick<Upload, "size" | "state" | "se
     case "sending":
       return [
         words.sent(format.bytes(sent), format.bytes(size)),
-        ...(speed ? [words.speed(format.bytes(speed)), words.left(format.duration((size - sent) / speed))] : []),
+        ...(speed
+          ? [words.speed(format.bytes(speed)), words.left(format.duration((size - sent) / speed))]
+          : []),
       ].join(" · ");
     case "storing":
       return words.storing;

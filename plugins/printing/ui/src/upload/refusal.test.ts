@@ -14,6 +14,8 @@ test("a refusal is in words by its code, else by its status, else as the gateway
 test("only what passes by itself is tried again", () => {
   const passing = [0, 429, 500, 503].map((status) => isPassing(answerOf(status, "", null)));
   expect(passing).toEqual([true, true, true, true]);
-  const lasting = [400, 401, 403, 409, 413, 415, 422, 507].map((status) => isPassing(answerOf(status, "", null)));
+  const lasting = [400, 401, 403, 409, 413, 415, 422, 507].map((status) =>
+    isPassing(answerOf(status, "", null)),
+  );
   expect(lasting).not.toContain(true);
 });

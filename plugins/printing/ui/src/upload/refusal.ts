@@ -27,7 +27,12 @@ export function answerOf(status: number, body: string, retryAfter: string | null
 
 /** Whether the same again may be taken: nothing answered, or what did is away or busy. */
 export function isPassing({ status, code }: Answer): boolean {
-  return status === 0 || status === 408 || status === 429 || (status >= 500 && status !== 507 && code !== "STORAGE_FULL");
+  return (
+    status === 0 ||
+    status === 408 ||
+    status === 429 ||
+    (status >= 500 && status !== 507 && code !== "STORAGE_FULL")
+  );
 }
 
 /** Why it wasn't taken, in words. */

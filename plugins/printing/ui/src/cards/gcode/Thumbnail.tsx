@@ -40,7 +40,11 @@ function Drawn() {
     <svg className={styles.drawn} viewBox="0 0 64 64" aria-hidden="true">
       <path className={styles.top} d="M32 10 54 21 32 32 10 21Z" />
       {[0, 1, 2, 3].map((layer) => (
-        <path key={layer} className={styles.layer} d={`M10 ${27 + 6 * layer} 32 ${38 + 6 * layer} 54 ${27 + 6 * layer}`} />
+        <path
+          key={layer}
+          className={styles.layer}
+          d={`M10 ${27 + 6 * layer} 32 ${38 + 6 * layer} 54 ${27 + 6 * layer}`}
+        />
       ))}
     </svg>
   );

@@ -131,7 +131,8 @@ export class Drawing extends WebGLPreview {
     const hasMore = span.to < this.count;
     const top = this.topLayerColor as Colour;
     for (const { layer, isTravel, colour, line } of this.pieces) {
-      line.visible = layer <= span.to && layer >= (span.from === 1 ? 0 : span.from) && (!isTravel || span.travel);
+      line.visible =
+        layer <= span.to && layer >= (span.from === 1 ? 0 : span.from) && (!isTravel || span.travel);
       if (!isTravel) line.material.color.copy(hasMore && layer === span.to ? top : colour);
     }
     this.ask();
@@ -148,7 +149,9 @@ export class Drawing extends WebGLPreview {
     // as the library lays it: the printer's y goes away from the eye, its z up
     const [dx, dy] = this.buildVolume ? [this.buildVolume.x / 2, this.buildVolume.y / 2] : [100, 100];
     this.controls.target.set(middle.x - dx, middle.z, dy - middle.y);
-    const [ax, ay, az] = { corner: [-0.42, 0.48, 0.77], top: [0, 1, 0.001], front: [0, 0.06, 1] }[view] as number[];
+    const [ax, ay, az] = { corner: [-0.42, 0.48, 0.77], top: [0, 1, 0.001], front: [0, 0.06, 1] }[
+      view
+    ] as number[];
     this.camera.position
       .set(ax ?? 0, ay ?? 0, az ?? 0)
       .normalize()

@@ -1,7 +1,16 @@
 import { type RefObject, useEffect, useState } from "react";
 import type { Colours } from "./drawing";
 
-const TOOLS = ["--fg-accent", "--fg-heat-1", "--fg-heat-2", "--fg-heat-3", "--fg-good", "--fg-warn", "--fg-bad", "--fg-ink"];
+const TOOLS = [
+  "--fg-accent",
+  "--fg-heat-1",
+  "--fg-heat-2",
+  "--fg-heat-3",
+  "--fg-good",
+  "--fg-warn",
+  "--fg-bad",
+  "--fg-ink",
+];
 
 /** The tokens as colours that WebGL takes, and again when the theme changes; null until the element is there. */
 export function useColours(inside: RefObject<HTMLElement | null>): Colours | null {
@@ -11,7 +20,10 @@ export function useColours(inside: RefObject<HTMLElement | null>): Colours | nul
     read();
     const system = matchMedia("(prefers-color-scheme: dark)");
     const theme = new MutationObserver(read);
-    theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "style", "class"] });
+    theme.observe(document.documentElement, {
+      attributes: true,
+      attributeFilter: ["data-theme", "style", "class"],
+    });
     system.addEventListener("change", read);
     return () => {
       theme.disconnect();

@@ -3,7 +3,7 @@ import { ChevronLeft, Download, FileX, MoreHorizontal, Printer } from "lucide-re
 import { Link, useSearchParams } from "wouter";
 import { downloadOf, useMetadata } from "@/api/files";
 import { Problem } from "@/api/problem";
-import { fileQuery } from "@/api/queries";
+import { fileQuery, useIsNative } from "@/api/queries";
 import type { FileView } from "@/api/types";
 import { GcodePreview } from "@/cards/gcode/GcodePreview";
 import { Thumbnail } from "@/cards/gcode/Thumbnail";
@@ -24,6 +24,7 @@ const words = text.files;
 export default function FilePage({ name }: { name: string }) {
   const file = useQuery(fileQuery(name));
   const actions = useFileActions();
+  const isNative = useIsNative();
   const isGone = file.error && Problem.from(file.error).status === 404;
   return (
     <Page
@@ -38,10 +39,12 @@ export default function FilePage({ name }: { name: string }) {
         file.data &&
         !isGone && (
           <>
-            <a className={buttonClass("secondary")} href={downloadOf(name)} download={name}>
-              <Download aria-hidden />
-              {words.actions.download}
-            </a>
+            {isNative && (
+              <a className={buttonClass("secondary")} href={downloadOf(name)} download={name}>
+                <Download aria-hidden />
+                {words.actions.download}
+              </a>
+            )}
             {actions.can && (
               <>
                 <Button look="primary" icon={<Printer aria-hidden />} onClick={() => actions.print(name)}>
@@ -88,11 +91,12 @@ export default function FilePage({ name }: { name: string }) {
 
 function Known({ file }: { file: FileView }) {
   const { analysed } = useMetadata(file); // asks again while it isn't read
+  const isNative = useIsNative();
   return (
     <>
       {!analysed && <Notice>{words.one.unread}</Notice>}
       <div className={styles.columns}>
-        <Picture key={file.hash} file={file} />
+        {isNative && <Picture key={file.hash} file={file} />}
         <div className={styles.column}>
           <Card title={words.one.facts}>
             <Facts file={file} />
@@ -114,7 +118,9 @@ function Known({ file }: { file: FileView }) {
 function Picture({ file }: { file: FileView }) {
   const [query, setQuery] = useSearchParams();
   const view = query.get("view") === "layers" ? "layers" : "picture";
-  const volume = useLive((s) => Object.values(s.printers).find((one) => one.buildVolume)?.buildVolume ?? null);
+  const volume = useLive(
+    (s) => Object.values(s.printers).find((one) => one.buildVolume)?.buildVolume ?? null,
+  );
   const show = (next: "picture" | "layers") =>
     setQuery(
       (before) => {
@@ -144,7 +150,9 @@ function Picture({ file }: { file: FileView }) {
           <div className={styles.picture}>
             <Thumbnail file={file} has={has} size={1024} named />
           </div>
-          {!has && file.metadata.analysed && <figcaption className={styles.none}>{words.one.noPicture}</figcaption>}
+          {!has && file.metadata.analysed && (
+            <figcaption className={styles.none}>{words.one.noPicture}</figcaption>
+          )}
         </figure>
       )}
     </Card>

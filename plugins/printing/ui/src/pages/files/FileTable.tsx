@@ -51,7 +51,12 @@ export function FileTable({ files, sort, onSort, actions }: Props) {
   );
 }
 
-function SortHead({ column, first, sort, onSort }: Omit<Props, "files" | "actions"> & { column: Column; first: FileSort }) {
+function SortHead({
+  column,
+  first,
+  sort,
+  onSort,
+}: Omit<Props, "files" | "actions"> & { column: Column; first: FileSort }) {
   const isUp = sort === column;
   const isDown = sort === `-${column}`;
   const other: FileSort = isUp ? `-${column}` : column;
@@ -79,7 +84,9 @@ function Row({ file, actions }: { file: FileItem; actions: Actions }) {
             <Link href={pageOf(file.name)} className={styles.name} title={file.name}>
               {file.name}
             </Link>
-            <p className={styles.about}>{says.analysed ? (says.printerModel ?? says.slicer ?? "") : words.reading}</p>
+            <p className={styles.about}>
+              {says.analysed ? (says.printerModel ?? says.slicer ?? "") : words.reading}
+            </p>
           </div>
         </div>
       </td>

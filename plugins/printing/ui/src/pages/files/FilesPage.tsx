@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { ChevronLeft, ChevronRight, FileBox, Search, SearchX, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { type FileSort, filesQuery } from "@/api/files";
-import { Button, Empty, Failed, IconButton, Loading, Notice, SelectField, TextField } from "@/design";
 import { Problem } from "@/api/problem";
+import { Button, Empty, Failed, IconButton, Loading, Notice, SelectField, TextField } from "@/design";
 import { Page } from "@/shell/Page";
 import { format, text } from "@/text";
 import { DropZone } from "./DropZone";
@@ -52,7 +52,12 @@ export default function FilesPage() {
       ) : shown.length > 0 ? (
         <div className={files.isPlaceholderData ? styles.old : undefined}>
           {isWide ? (
-            <FileTable files={shown} sort={sort} onSort={(next) => choose({ sort: next })} actions={actions} />
+            <FileTable
+              files={shown}
+              sort={sort}
+              onSort={(next) => choose({ sort: next })}
+              actions={actions}
+            />
           ) : (
             <FileGrid files={shown} actions={actions} />
           )}
@@ -149,7 +154,9 @@ function Pages({ page, count, onPage }: { page: number; count: number; onPage: (
       <IconButton label={words.before} disabled={page <= 1} onClick={() => onPage(page - 1)}>
         <ChevronLeft aria-hidden />
       </IconButton>
-      <span>{words.range(format.count(Math.min(first, count)), format.count(last), format.count(count))}</span>
+      <span>
+        {words.range(format.count(Math.min(first, count)), format.count(last), format.count(count))}
+      </span>
       <IconButton label={words.after} disabled={last >= count} onClick={() => onPage(page + 1)}>
         <ChevronRight aria-hidden />
       </IconButton>

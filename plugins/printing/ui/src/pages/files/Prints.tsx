@@ -16,7 +16,8 @@ const LOOKS: Record<string, [Tone, typeof CircleX]> = {
 /** How the prints of a file ended, the last first. */
 export function Prints({ name }: { name: string }) {
   const history = useQuery(printsOfQuery(name));
-  if (history.error && !history.data) return <Failed error={history.error} onRetry={() => history.refetch()} />;
+  if (history.error && !history.data)
+    return <Failed error={history.error} onRetry={() => history.refetch()} />;
   if (!history.data) return <Loading lines={3} />;
   const { prints, others } = history.data;
   if (prints.length === 0) return <p className={styles.none}>{others ? words.noneOlder : words.none}</p>;
@@ -44,7 +45,11 @@ export function Prints({ name }: { name: string }) {
                     {words.outcomes[job.status] ?? job.status}
                   </Badge>
                 </td>
-                <td>{format.moment(job.completed_at ?? job.canceled_at ?? job.error_timestamp ?? job.updated_at)}</td>
+                <td>
+                  {format.moment(
+                    job.completed_at ?? job.canceled_at ?? job.error_timestamp ?? job.updated_at,
+                  )}
+                </td>
                 <td>{job.printer_name ?? format.NOTHING}</td>
                 <td>{format.duration(job.duration_seconds)}</td>
                 <td>{format.grams(job.material_used)}</td>

@@ -2,7 +2,7 @@ import { Download, Eye, FolderKanban, Trash2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useLocation } from "wouter";
 import { downloadOf } from "@/api/files";
-import { useCan } from "@/api/queries";
+import { useCan, useIsNative } from "@/api/queries";
 import { PrintDialog } from "@/cards/print";
 import type { Choice } from "@/design";
 import { text } from "@/text";
@@ -36,6 +36,7 @@ interface FileActions {
 /** What can be done with files. */
 export function useFileActions(): FileActions {
   const can = useCan()("operator", "any");
+  const isNative = useIsNative();
   const [, go] = useLocation();
   const deleteOne = useDelete();
   const [asked, setAsked] = useState<{ name: string; about: "print" | "link"; open: boolean } | null>(null);
@@ -44,13 +45,13 @@ export function useFileActions(): FileActions {
     can,
     print: (name) => setAsked({ name, about: "print", open: true }),
     choices: (name, onPage = false) => [
-      onPage
+      onPage || !isNative
         ? null
         : { label: words.preview, icon: <Eye aria-hidden />, onSelect: () => go(pageOf(name, "layers")) },
-      onPage
+      onPage || !isNative
         ? null
         : { label: words.download, icon: <Download aria-hidden />, onSelect: () => download(name) },
-      can
+      can && isNative
         ? {
             label: words.link,
             icon: <FolderKanban aria-hidden />,
@@ -71,9 +72,7 @@ export function useFileActions(): FileActions {
     ],
     dialogs: (
       <>
-        {asked?.about === "print" && (
-          <PrintDialog open={asked.open} onClose={close} filename={asked.name} />
-        )}
+        {asked?.about === "print" && <PrintDialog open={asked.open} onClose={close} filename={asked.name} />}
         {asked?.about === "link" && (
           <LinkDialog key={asked.name} open={asked.open} onClose={close} name={asked.name} />
         )}

@@ -26,9 +26,9 @@ const Row = memo(function Row({ name }: { name: string }) {
   if (!printer) return null;
   return (
     <li className={styles.row}>
-      <h3 className={styles.name}>
+      <h2 className={styles.name}>
         <Link href={`/printers/${encodeURIComponent(name)}`}>{name}</Link>
-      </h3>
+      </h2>
       <div className={styles.state}>
         <StatusBadge printer={printer} />
       </div>
@@ -54,7 +54,7 @@ function Work({ printer }: { printer: PrinterView }) {
   return (
     <div className={styles.work}>
       <p className={styles.file}>
-        <span>{job?.fileName ?? text.printers.somePrint}</span>
+        <span>{job?.file_name ?? text.printers.somePrint}</span>
         <strong>{format.percent(printer.progress)}</strong>
         {printer.timeLeft != null && <span>{format.duration(printer.timeLeft)}</span>}
       </p>

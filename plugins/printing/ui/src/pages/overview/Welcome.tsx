@@ -1,5 +1,5 @@
 import { ArrowRight, CirclePlay, X } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import { useCan } from "@/api/queries";
 import type { PrinterView } from "@/api/types";
@@ -49,14 +49,14 @@ export function Welcome({ printers }: { printers: readonly PrinterView[] }) {
 
 /** What will be printed. */
 function Sample() {
-  const [picture, setPicture] = useState<string | null>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    import("@/demo/picture").then(({ drawSample }) =>
-      setPicture(`data:image/png;base64,${drawSample(360).png}`),
-    );
+    import("@/demo/picture").then(({ paintSample }) => canvas.current && paintSample(canvas.current));
   }, []);
   return (
-    <div className={styles.picture}>{picture && <img src={picture} alt={text.welcome.pictureAlt} />}</div>
+    <div className={styles.picture}>
+      <canvas ref={canvas} width={360} height={360} role="img" aria-label={text.welcome.pictureAlt} />
+    </div>
   );
 }
 

@@ -3,7 +3,7 @@ import { Box, Pause, Play, Square } from "lucide-react";
 import { Link } from "wouter";
 import { address } from "@/api/client";
 import { cancelPrint, pausePrint, resumePrint } from "@/api/printer";
-import { fileQuery } from "@/api/queries";
+import { fileQuery, useIsNative } from "@/api/queries";
 import { isAtWork, standing } from "@/cards/status";
 import { Button, Card, failed, Progress, told, useConfirm } from "@/design";
 import { useJobOf, usePrinter } from "@/live";
@@ -22,8 +22,9 @@ export function JobCard({ name }: { name: string }) {
   const works = usePart(name, isAtWork);
   const job = useJobOf(name);
   const isBrought = useIsBrought(name);
+  const isNative = useIsNative();
   return (
-    <Card title={words.title} actions={(works || isBrought) && <Stops name={name} />}>
+    <Card title={words.title} actions={isNative && (works || isBrought) && <Stops name={name} />}>
       {works || job ? <Work name={name} /> : <Nothing name={name} />}
     </Card>
   );

@@ -1,6 +1,6 @@
 import { ArrowLeft, Box, PrinterCheck } from "lucide-react";
 import { Link } from "wouter";
-import { useCan } from "@/api/queries";
+import { useCan, useIsNative } from "@/api/queries";
 import { CameraLive } from "@/cards/CameraLive";
 import { StatusBadge } from "@/cards/status";
 import { buttonClass, Empty, Loading } from "@/design";
@@ -50,6 +50,7 @@ export default function PrinterPage({ name }: { name: string }) {
 }
 
 function Columns({ name }: { name: string }) {
+  const isNative = useIsNative();
   const isOld = usePart(name, (printer) => printer.stale || printer.status === "offline");
   return (
     <div className={`${styles.columns} ${isOld ? styles.old : ""}`}>
@@ -62,7 +63,7 @@ function Columns({ name }: { name: string }) {
         <TemperatureCard name={name} />
         <Motion name={name} />
         <GcodeConsole name={name} />
-        <Setup name={name} />
+        {isNative && <Setup name={name} />}
       </div>
     </div>
   );

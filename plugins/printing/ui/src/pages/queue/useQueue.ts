@@ -1,7 +1,7 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
 import { create } from "zustand";
-import { meQuery, queueQuery } from "@/api/queries";
+import { meQuery, queueQuery, useIsNative } from "@/api/queries";
 import { removeJob, reorder } from "@/api/queue";
 import type { PrinterView, QueueItem, QueueView } from "@/api/types";
 import { standing } from "@/cards/status";
@@ -42,7 +42,7 @@ export function useQueue() {
     printing,
     waiting,
     paused: query.data?.paused ?? false,
-    isNative: me?.backend !== "fluxprint",
+    isNative: useIsNative(),
     isOwn: me?.visibility === "own" && me.everywhere !== "admin",
   };
 }

@@ -78,7 +78,8 @@ export const files = {
     linked: "The file belongs to the project now",
     already: "The file was in this project already",
     unlinked: "The file belongs to no project now",
-    elsewhere: "The file belongs to another project already. Whoever may change that one has to unlink it first.",
+    elsewhere:
+      "The file belongs to another project already. Whoever may change that one has to unlink it first.",
     unknown: "There is no such project, or you have nothing to do with it.",
     forbidden: "In this project you may look, but not change.",
   },

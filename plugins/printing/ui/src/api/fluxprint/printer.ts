@@ -2,19 +2,20 @@
 import { api, ok } from "@/api/client";
 import type { Of, PrinterView } from "@/api/types";
 
-const NAME = "printer";
+/** As which grants name it. */
+export const NAME = "fluxprint";
 
 type Flags = Of<"StateFlags">;
 
 /** Ask how it is. Rejects with a `Problem`. */
-export async function readProxied(): Promise<PrinterView[]> {
+export async function readPrinters(): Promise<PrinterView[]> {
   const [status, job] = await Promise.all([
     ok(api.GET("/api/printing/status")),
     ok(api.GET("/api/printing/job")).catch(() => null),
   ]);
   return [
     {
-      name: status.printer || NAME,
+      name: NAME,
       driver: "fluxprint",
       default: true,
       ...said(status.state),
