@@ -36,7 +36,7 @@ export async function readPrinters(): Promise<PrinterView[]> {
       buildVolume: null,
       bounds: { hotend: 0, bed: 0 },
       allowedGcode: [],
-      autoStart: true,
+      autoStart: false,
       bed: {
         clear: true,
         gate: false,

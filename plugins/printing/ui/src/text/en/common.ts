@@ -33,6 +33,7 @@ export const link = {
   polling: "Every 5 s",
   away: "No connection",
   refused: "No access",
+  asked: "FluxPrint is asked every 5 seconds.",
   about: {
     connecting: "Connecting to the gateway.",
     live: "What you see is what is so now.",
