@@ -131,3 +131,22 @@ def test_a_print_that_ends_is_listed(open_page: Opened, gateway: PrintingGateway
     gateway.upload("quick.gcode", b"G28\nG4 S1\n")
     gateway.enqueue("quick.gcode", print=True)
     expect(page.get_by_role("rowheader")).to_have_text([re.compile("quick.gcode")], timeout=30_000)
+
+
+def test_a_print_is_printed_again(
+    open_page: Opened, gateway: PrintingGateway, accessible: Callable[[Page], None]
+) -> None:
+    page = open_page("/history?range=all&search=e.gcode")
+    page.get_by_role("button", name="Actions for =base.gcode").click()
+    expect(page.get_by_role("menuitem", name="Print again: the file is gone")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Actions for shade.gcode").click()
+    page.get_by_role("menuitem", name="Print again").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Material")).to_have_value("PLA")
+    accessible(page)
+    dialog.get_by_role("radio", name=re.compile("On hold")).check()
+    dialog.get_by_role("button", name="Add on hold").click()
+    expect(dialog).to_have_count(0)
+    (job,) = gateway.get("/queue")["items"]
+    assert (job["filename"], job["onHold"]) == ("shade.gcode", True)

@@ -21,6 +21,8 @@ export interface PrintInitial {
   material?: string | null;
   copies?: number;
   printer?: string | null;
+  /** Its id. */
+  project?: string | null;
 }
 
 interface Props {
@@ -49,7 +51,7 @@ function Opened({ open, onClose, filename, initial }: Props) {
   const [copies, setCopies] = useState(String(initial?.copies ?? 1));
   const [priority, setPriority] = useState(0);
   const [printer, setPrinter] = useState<string | null>(initial?.printer ?? null);
-  const [project, setProject] = useState("");
+  const [project, setProject] = useState(initial?.project ?? "");
   const [when, setWhen] = useState<When>("queue");
   const [attempts, setAttempts] = useState(0);
   const form = useId();
