@@ -10,7 +10,10 @@ import pytest
 from fluxgate_printing.dashboard_files import BUILT
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.support.octoprint import octoprint, octoprint_server
 from tests.support.printing_gateway import PrintingGateway
+
+__all__ = ["octoprint", "octoprint_server"]
 
 AXE = Path(__file__).parents[2] / "ui/node_modules/axe-core/axe.min.js"
 expect.set_options(timeout=15_000)
