@@ -72,7 +72,9 @@ def forecast(*, size: int, seconds: float | None, grams: float | None, copies: i
         return _guessed(size, grams, copies, history)
     corrected = seconds * history.ratio
     text = "The slicer's time"
-    text += f", corrected by {history.prints} print(s) of this printer" if history.prints else ""
+    if history.prints:
+        prints = "1 print" if history.prints == 1 else f"{history.prints} prints"
+        text += f", corrected by {prints} of this printer"
     weight = grams
     if weight is None:
         text += "; the file doesn't say its filament, which is guessed from the time"

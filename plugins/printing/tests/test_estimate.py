@@ -62,7 +62,7 @@ def test_the_slicers_word_without_a_past() -> None:
 def test_a_slow_printers_past() -> None:
     taken = of(history=correction([(4500.0, 3600.0)] * 15))
     assert taken.seconds == pytest.approx(3600 * (15 * 1.25 + 5) / 20)
-    assert "15 print(s)" in taken.basis
+    assert "15 prints" in taken.basis
 
 
 def test_prints_that_were_something_else_dont_count() -> None:

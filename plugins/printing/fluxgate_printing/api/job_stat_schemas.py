@@ -8,7 +8,7 @@ import msgspec
 
 
 class DayStats(msgspec.Struct, kw_only=True, rename="camel"):
-    """What ended on one day (UTC)."""
+    """What ended on one day, in the zone that was asked for."""
 
     day: date
     completed: int

@@ -47,14 +47,21 @@ async def show(
     wanted: NamedDependency[HistoryFilter],
 ) -> JobStats:
     """Of the last 30 days, today among them, unless `from` and `to` say otherwise; 422 for more than 400."""
-    since, until = _range(wanted, datetime.now(UTC))
-    asked = msgspec.structs.replace(wanted, since=since, until=until)
-    return _stats(await ledger.period(asked, principal), _days(since, until), ledger.costs)
+    try:
+        since, until = _range(wanted, datetime.now(UTC))
+        days = _days(since.astimezone(wanted.zone), until.astimezone(wanted.zone))
+    except OverflowError:
+        raise UnprocessableError(
+            "'from' and 'to' are beyond what calendars have.", code="INVALID_PARAMETER", field="from"
+        ) from None
+    asked = msgspec.structs.replace(wanted, since=since.astimezone(UTC), until=until.astimezone(UTC))
+    return _stats(await ledger.period(asked, principal), days, ledger.costs)
 
 
 def _range(wanted: HistoryFilter, now: datetime) -> tuple[datetime, datetime]:
-    until = wanted.until or datetime.combine(now.date() + _DAY, time.min, UTC)
-    since = wanted.since or until - min(DEFAULT, until - _EARLIEST)
+    tomorrow = now.astimezone(wanted.zone).date() + _DAY
+    until = wanted.until or datetime.combine(tomorrow, time.min, wanted.zone)
+    since = wanted.since or until.astimezone(wanted.zone) - min(DEFAULT, until - _EARLIEST)
     if until - since > LONGEST:
         raise UnprocessableError(
             f"'from' is at most {LONGEST.days} days before 'to'.", code="INVALID_PARAMETER", field="from"

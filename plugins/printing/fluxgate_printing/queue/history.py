@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from uuid import UUID
 
 import msgspec
@@ -27,7 +27,7 @@ RECENT = 50
 
 class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What all of a list's jobs are; None: anything. They ended from `since` on and before `until`; `search`: a part of
-    the file's name, in any case of (ASCII) letters."""
+    the file's name, in any case of (ASCII) letters; `zone`: whose days are counted."""
 
     project: UUID | None = None
     status: FinalStatus | None = None
@@ -36,6 +36,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     search: str | None = None
+    zone: tzinfo = UTC
 
 
 ANYTHING = HistoryFilter()

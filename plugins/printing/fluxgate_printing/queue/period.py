@@ -3,7 +3,7 @@ material."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TypedDict
 
 import msgspec
@@ -11,19 +11,16 @@ import msgspec
 from fluxgate.db import Database, Row
 from fluxgate_printing.queue.history import HistoryFilter, matching, within
 from fluxgate_printing.queue.states import FinalStatus
+from fluxgate_printing.queue.zones import Shift, shifts
 from fluxgate_printing.sight import EVERYTHING, Sight
 
 __all__ = ["DaySum", "PeriodStatistics", "PeriodSums", "PlaceSum"]
 
-_DAY = {
-    "postgres": "(completed_at AT TIME ZONE 'UTC')::date",
-    "sqlite": "strftime('%Y-%m-%d', completed_at)",
-}
 _SUMS = "sum(jobs) AS jobs, COALESCE(sum(seconds), 0) AS seconds, COALESCE(sum(grams), 0) AS grams"
 
 
 class DaySum(msgspec.Struct, frozen=True, kw_only=True):
-    """The jobs of one status that ended on a day (UTC) together; seconds and g are sums."""
+    """The jobs of one status that ended on a day together; seconds and g are sums."""
 
     day: date
     status: FinalStatus
@@ -57,10 +54,11 @@ class PeriodStatistics:
         self._database = database
 
     async def sums(self, wanted: HistoryFilter, sight: Sight = EVERYTHING) -> PeriodSums:
-        """Of the jobs that are wanted and within `sight`, as they were at one moment."""
+        """Of the jobs that are wanted and within `sight`, as they were at one moment. A filter with another zone than
+        UTC needs `since` and `until`."""
         seen, named = within(wanted, sight).jobs()
         where, arguments = matching(wanted)
-        day = _DAY[self._database.dialect]
+        day, changes = _day(self._database.dialect, wanted)
         # Rows are summed up in small groups, and the groups twice: to keep all rows and go through them twice takes
         # several times as long.
         rows = await self._database.fetch(
@@ -70,6 +68,7 @@ class PeriodStatistics:
             f" SELECT day, status, NULL AS printer_name, NULL AS material_type, {_SUMS} FROM ended GROUP BY day, status"
             f" UNION ALL SELECT NULL, status, printer_name, material_type, {_SUMS} FROM ended"
             " GROUP BY status, printer_name, material_type",
+            *changes,
             *arguments,
             *named,
         )
@@ -87,6 +86,28 @@ class PeriodStatistics:
                 if row["day"] is None
             ],
         )
+
+
+def _day(dialect: str, wanted: HistoryFilter) -> tuple[str, list[datetime]]:
+    """The day of `completed_at` where the filter's clocks are, as SQL, and its arguments."""
+    *changing, last = [Shift(None, 0)] if wanted.zone is UTC else shifts(wanted.zone, *_ends(wanted))
+    ahead = str(last.seconds)
+    if changing:
+        ahead = "CASE" + "".join(f" WHEN completed_at < {{}} THEN {one.seconds}" for one in changing)
+        ahead += f" ELSE {last.seconds} END"
+    if dialect == "postgres":
+        shift = "" if ahead == "0" else f" + interval '1 second' * ({ahead})"
+        sql = f"(completed_at AT TIME ZONE 'UTC'{shift})::date"
+    else:
+        # whole seconds: SQLite would round to milliseconds, and so into the next day
+        whole = f"substr(completed_at, 1, 19), ({ahead}) || ' seconds'"
+        sql = f"strftime('%Y-%m-%d', {'completed_at' if ahead == '0' else whole})"
+    return sql, [one.until for one in changing if one.until is not None]
+
+
+def _ends(wanted: HistoryFilter) -> tuple[datetime, datetime]:
+    now = datetime.now(UTC)
+    return wanted.since or now, wanted.until or now
 
 
 class _Summed(TypedDict):

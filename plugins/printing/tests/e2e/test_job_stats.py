@@ -151,6 +151,18 @@ def test_the_last_thirty_days(site: Site) -> None:
     assert len(stats(emil, "?to=0001-01-03")["days"]) == 3
 
 
+def test_days_are_those_of_the_callers_zone(site: Site) -> None:
+    fina = site.with_("fina")
+    ended(site, "a.gcode", "fina", 0)  # at noon in UTC
+    for zone, day in {"UTC": 10, "Asia/Tokyo": 10, "Pacific/Kiritimati": 11}.items():
+        told = stats(fina, f"?from=2026-01-08&to=2026-01-12&tz={zone}")
+        assert [each["day"] for each in told["days"]] == [f"2026-01-{number:02}" for number in range(8, 13)]
+        assert {each["day"] for each in told["days"] if each["completed"]} == {f"2026-01-{day:02}"}, zone
+    for edge in ("to=0001-01-03", "to=9999-12-31T23:59:59Z"):
+        for zone in ("Asia/Tokyo", "America/New_York"):
+            assert fina.get(f"/jobs/stats?{edge}&tz={zone}").status_code in {200, 422}
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -160,6 +172,10 @@ def test_the_last_thirty_days(site: Site) -> None:
         ("to=9999-12-31", "to"),
         ("status=queued", "status"),
         ("printer=%00", "printer"),
+        ("tz=Europe", "tz"),
+        ("tz=../tzdata", "tz"),
+        ("tz=Mars/Olympus", "tz"),
+        ("tz=Asia/Tokyo&from=0001-01-01", "from"),
     ],
 )
 def test_what_cannot_be_asked_is_named(site: Site, query: str, field: str) -> None:

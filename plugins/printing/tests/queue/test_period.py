@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fluxgate_printing.projects import ProjectRepository
@@ -64,9 +65,9 @@ def plain(jobs: Iterable[JobRecord], key: Callable[[JobRecord], Key]) -> Summed:
     }
 
 
-def by_day(each: JobRecord) -> Key:
+def by_day(each: JobRecord, zone: tzinfo = UTC) -> Key:
     assert each.completed_at is not None
-    return (each.completed_at.astimezone(UTC).date(), each.status)
+    return (each.completed_at.astimezone(zone).date(), each.status)
 
 
 def summed(parts: Iterable[DaySum | PlaceSum], *names: str) -> Summed:
@@ -106,6 +107,29 @@ async def test_both_databases_say_what_a_plain_reckoning_says(database: Database
     assert 0 < counts["a moment", "all"] < counts["a range", "all"] < 200
     assert 0 < counts["anything", "own"] < 200
     assert all(counts[name, "own"] > 0 for name in FILTERS if name not in {"nothing", "a moment"})
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati"])
+async def test_days_are_those_of_a_zone(database: Database, name: str) -> None:
+    await many_jobs(database)  # Berlin changed its clocks on 2026-03-29, in the middle of them
+    zone = ZoneInfo(name)
+    around = timedelta(days=7)
+    wanted = HistoryFilter(since=MIDNIGHT - around, until=MIDNIGHT + around, zone=zone)
+    jobs = await JobHistory(database).page(wanted, 1000)
+    sums = await PeriodStatistics(database).sums(wanted)
+    assert summed(sums.days, "day", "status") == plain(jobs, lambda each: by_day(each, zone))
+
+
+async def test_a_zones_days_have_its_edges(database: Database) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    changed = datetime(2026, 3, 29, 1, tzinfo=UTC)
+    for moment in (changed - timedelta(hours=2), changed - MOMENT, changed, changed + timedelta(hours=21) - MOMENT):
+        await job(database, moment)  # the day has 23 hours, from 23:00 to 22:00 UTC
+    await job(database, changed - timedelta(hours=2) - MOMENT)
+    await job(database, changed + timedelta(hours=21))
+    wanted = HistoryFilter(since=changed - timedelta(days=3), until=changed + timedelta(days=3), zone=zone)
+    days = {part.day: part.jobs for part in (await PeriodStatistics(database).sums(wanted)).days}
+    assert days == {date(2026, 3, 28): 1, date(2026, 3, 29): 4, date(2026, 3, 30): 1}
 
 
 async def test_a_days_edges(database: Database) -> None:

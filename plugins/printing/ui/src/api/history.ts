@@ -60,7 +60,11 @@ export const historyQuery = (filter: HistoryFilter, page: number) =>
 export const statsQuery = (filter: HistoryFilter) =>
   queryOptions({
     queryKey: ["history", "stats", filter],
-    queryFn: () => ok(api.GET("/api/printing/jobs/stats", { params: { query: asked(filter) } })),
+    queryFn: () => {
+      const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
+      const query = { ...asked(filter), ...(tz && { tz }) };
+      return ok(api.GET("/api/printing/jobs/stats", { params: { query } }));
+    },
     staleTime: 30_000,
     placeholderData: keepPreviousData,
   });

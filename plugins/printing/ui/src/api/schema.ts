@@ -1935,7 +1935,7 @@ export interface components {
         };
         /**
          * DayStats
-         * @description What ended on one day (UTC).
+         * @description What ended on one day, in the zone that was asked for.
          */
         "printing.DayStats": {
             canceled: number;
@@ -3849,7 +3849,7 @@ export interface operations {
                      *       "totalCost": 1.12,
                      *       "currency": "EUR",
                      *       "confidence": "high",
-                     *       "basis": "The slicer's time, corrected by 8 print(s) of this printer.",
+                     *       "basis": "The slicer's time, corrected by 8 prints of this printer.",
                      *       "slicedSeconds": 5400,
                      *       "correction": 1.0667,
                      *       "correctedBy": 8,
@@ -4705,7 +4705,7 @@ export interface operations {
     ApiPrintingJobsHistoryHistory: {
         parameters: {
             query?: {
-                /** @description Ended then or later: a day (UTC), or an RFC 3339 time. */
+                /** @description Ended then or later: a day, or an RFC 3339 time. */
                 from?: string | null;
                 /** @description How many at most. */
                 limit?: number;
@@ -4721,8 +4721,10 @@ export interface operations {
                 search?: string | null;
                 /** @description How they ended. */
                 status?: "completed" | "failed" | "canceled" | null;
-                /** @description Ended before then; a day (UTC) is counted to its end. */
+                /** @description Ended before then; a day is counted to its end. */
                 to?: string | null;
+                /** @description Whose days are meant: a time zone such as `Europe/Berlin`; else UTC. */
+                tz?: string | null;
             };
             header?: never;
             path?: never;
@@ -4760,7 +4762,7 @@ export interface operations {
     ApiPrintingJobsHistoryFilterHistory: {
         parameters: {
             query?: {
-                /** @description Ended then or later: a day (UTC), or an RFC 3339 time. */
+                /** @description Ended then or later: a day, or an RFC 3339 time. */
                 from?: string | null;
                 /** @description How many at most. */
                 limit?: number;
@@ -4776,8 +4778,10 @@ export interface operations {
                 search?: string | null;
                 /** @description How they ended. */
                 status?: "completed" | "failed" | "canceled" | null;
-                /** @description Ended before then; a day (UTC) is counted to its end. */
+                /** @description Ended before then; a day is counted to its end. */
                 to?: string | null;
+                /** @description Whose days are meant: a time zone such as `Europe/Berlin`; else UTC. */
+                tz?: string | null;
             };
             header?: never;
             path?: never;
@@ -4815,7 +4819,7 @@ export interface operations {
     ApiPrintingJobsStatsShow: {
         parameters: {
             query?: {
-                /** @description Ended then or later: a day (UTC), or an RFC 3339 time. */
+                /** @description Ended then or later: a day, or an RFC 3339 time. */
                 from?: string | null;
                 /** @description Of which material. */
                 material?: string | null;
@@ -4827,8 +4831,10 @@ export interface operations {
                 search?: string | null;
                 /** @description How they ended. */
                 status?: "completed" | "failed" | "canceled" | null;
-                /** @description Ended before then; a day (UTC) is counted to its end. */
+                /** @description Ended before then; a day is counted to its end. */
                 to?: string | null;
+                /** @description Whose days are meant: a time zone such as `Europe/Berlin`; else UTC. */
+                tz?: string | null;
             };
             header?: never;
             path?: never;
@@ -6968,7 +6974,7 @@ export interface operations {
                      *         "totalCost": 1.12,
                      *         "currency": "EUR",
                      *         "confidence": "high",
-                     *         "basis": "The slicer's time, corrected by 8 print(s) of this printer.",
+                     *         "basis": "The slicer's time, corrected by 8 prints of this printer.",
                      *         "slicedSeconds": 5400,
                      *         "correction": 1.0667,
                      *         "correctedBy": 8,

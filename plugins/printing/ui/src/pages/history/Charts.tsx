@@ -109,7 +109,6 @@ function Days({ stats }: { stats: JobStats }) {
             ))}
           </div>
         </div>
-        {new Date().getTimezoneOffset() !== 0 && <p className={styles.note}>{words.utc}</p>}
         <AsTable
           heads={[
             isWeekly ? words.columns.week : words.columns.day,
@@ -200,7 +199,6 @@ function sum(column: Column): number {
   return column.completed + column.failed + column.canceled;
 }
 
-/** The gateway's days are UTC's: at noon they are the same everywhere but at the date line. */
 function day({ day }: { day: string }): string {
-  return format.day(`${day}T12:00:00Z`);
+  return format.day(`${day}T12:00:00`);
 }

@@ -1,7 +1,7 @@
 import type { JobStats } from "@/api/history";
 
 export interface Column {
-  /** Its (first) day, as the gateway names it (UTC). */
+  /** Its (first) day. */
   day: string;
   completed: number;
   failed: number;

@@ -139,7 +139,6 @@ export const history = {
     week: (day: string) => `Week of ${day}`,
     printers: "Hours by printer",
     materials: "Material",
-    utc: "Days are counted in UTC.",
     noPrinter: "Canceled before",
     noMaterial: "Not known",
     none: "Nothing to show for these filters.",
