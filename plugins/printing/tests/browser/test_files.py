@@ -27,6 +27,7 @@ driver = "virtual"
 
 [plugins.printing.printers.birch]
 driver = "virtual"
+build_volume = { x = 250, y = 210, z = 220 }
 """
 PROJECT = str(uuid4())
 VASE = sliced()
@@ -124,7 +125,7 @@ def test_a_file_says_what_it_takes_and_what_became_of_it(
         ("For the printer", "MK3S"),
         ("Sliced with", "PrusaSlicer 2.9.2"),
     ):
-        expect(facts.locator("dl > div").filter(has=page.get_by_text(name, exact=True))).to_contain_text(value)
+        expect(facts.locator("dl > div").filter(has=page.get_by_text(name, exact=True))).to_have_text(name + value)
     prints = page.get_by_role("table", name="Its prints").get_by_role("row")
     expect(prints).to_have_count(2)
     expect(prints.last).to_contain_text("Done")
