@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,10 @@ Opened = Callable[..., Page]
 """`open_page(path, gateway=…, width=…, height=…, dark=…)`."""
 
 TRACKED = ("error", "warning")
-EXPECTED = ("Failed to load resource",)  # an answer that isn't 2xx: the test is about it, or the page shows it
+EXPECTED = re.compile(
+    "Failed to load resource"  # an answer that isn't 2xx: the test is about it, or the page shows it
+    r"|\[\.WebGL-\w+\]GL Driver Message \(OpenGL, Performance"  # what is drawn is read by the screenshots of the tests
+)
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +81,7 @@ def open_page(browser: Browser, request: pytest.FixtureRequest, tmp_path: Path) 
             "console",
             lambda message: (
                 said.append(f"{page.url}: {message.type}: {message.text}")
-                if message.type in TRACKED and not message.text.startswith(EXPECTED)
+                if message.type in TRACKED and not EXPECTED.match(message.text)
                 else None
             ),
         )

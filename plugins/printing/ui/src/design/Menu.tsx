@@ -10,7 +10,7 @@ export interface Choice {
   dangerous?: boolean;
 }
 
-/** What else can be done, behind one button. Choices that are null are left out. */
+/** What else can be done, behind one button. Choices that are null are left out, and the button where there are none. */
 export function Menu({
   trigger,
   choices,
@@ -18,6 +18,7 @@ export function Menu({
   trigger: ReactElement<Record<string, unknown>>;
   choices: (Choice | null)[];
 }) {
+  if (!choices.some(Boolean)) return null;
   return (
     <Base.Root>
       <Base.Trigger render={trigger} />

@@ -29,7 +29,9 @@ export default function UploadPanel() {
   return (
     <section ref={panel} className={styles.panel} aria-label={words.title}>
       <div className={styles.head}>
-        <h2 role="status">{summary(all)}</h2>
+        <h2>
+          <span role="status">{summary(all)}</span>
+        </h2>
         {all.some((one) => !isUnderWay(one)) && (
           <Button look="quiet" onClick={clear}>
             {words.clear}

@@ -21,7 +21,13 @@ type Colour = WebGLPreview["backgroundColor"];
 
 /** The bottom is this near to the background's colour. */
 const FADE = 0.6;
+/** The bed is this near to the colour of travel moves. */
+const BED = 0.35;
 const OPENING = (25 * Math.PI) / 180;
+
+interface Lines {
+  material: { color: Colour; vertexColors: boolean };
+}
 
 interface Drawn {
   visible: boolean;
@@ -80,6 +86,15 @@ export class Drawing extends WebGLPreview {
 
   /** The library's own loop would draw sixty pictures a second. */
   override animate(): void {}
+
+  override drawBuildVolume(): void {
+    const before = this.scene.children.length;
+    super.drawBuildVolume();
+    for (const { material } of this.scene.children.slice(before) as unknown as Lines[]) {
+      material.vertexColors = false; // the library's own greys
+      material.color.copy(this.backgroundColor).lerp(this.travelColor as Colour, BED);
+    }
+  }
 
   override doRenderExtrusion(layer: Moves, index: number): void {
     const share = this.count > 1 ? Math.min(1, Math.max(0, (index - 1) / (this.count - 1))) : 1;

@@ -22,7 +22,7 @@ export function Facts({ file }: { file: FileView }) {
     [words.hotend, says.nozzleTemperature === null ? null : format.degrees(says.nozzleTemperature)],
     [words.bed, says.bedTemperature === null ? null : format.degrees(says.bedTemperature)],
     [words.printer, says.printerModel],
-    [words.slicer, says.slicer && [says.slicer, says.slicerVersion].filter(Boolean).join(" ")],
+    [words.slicer, says.slicer],
     [words.size, format.bytes(file.size)],
     [words.date, format.moment(file.date * 1000)],
     [words.by, file.uploadedBy],

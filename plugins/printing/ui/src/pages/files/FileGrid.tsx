@@ -6,7 +6,7 @@ import { Thumbnail } from "@/cards/gcode/Thumbnail";
 import { Button, IconButton, Menu } from "@/design";
 import { format, text } from "@/text";
 import styles from "./FileGrid.module.css";
-import { pageOf, type useFileActions } from "./useFileActions";
+import type { useFileActions } from "./useFileActions";
 
 const words = text.files;
 type Actions = ReturnType<typeof useFileActions>;
@@ -38,7 +38,7 @@ function One({ file, actions }: { file: FileItem; actions: Actions }) {
         <Thumbnail file={file} has={says.thumbnail !== null} size={256} />
       </div>
       <div className={styles.words}>
-        <Link href={pageOf(file.name)} className={styles.name}>
+        <Link href={actions.pageOf(file.name)} className={styles.name}>
           {file.name}
         </Link>
         <p>{facts.length ? facts.join(" · ") : says.analysed ? words.unread : words.reading}</p>

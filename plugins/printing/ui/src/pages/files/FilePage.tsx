@@ -7,16 +7,29 @@ import { fileQuery, useIsNative } from "@/api/queries";
 import type { FileView } from "@/api/types";
 import { GcodePreview } from "@/cards/gcode/GcodePreview";
 import { Thumbnail } from "@/cards/gcode/Thumbnail";
-import { Button, buttonClass, Card, Empty, Failed, IconButton, Loading, Menu, Notice } from "@/design";
+import {
+  Button,
+  buttonClass,
+  Card,
+  Empty,
+  Failed,
+  IconButton,
+  Loading,
+  Menu,
+  Notice,
+  Segments,
+} from "@/design";
 import { useLive } from "@/live";
 import { Page } from "@/shell/Page";
 import { text } from "@/text";
 import { InUseQuestion } from "./deleting";
 import { Facts } from "./Facts";
 import styles from "./FilePage.module.css";
+import { ForPrinter } from "./ForPrinter";
 import { Prints } from "./Prints";
 import { ToolTable } from "./ToolTable";
 import { useFileActions } from "./useFileActions";
+import { useWantedPrinter } from "./useWantedPrinter";
 
 const words = text.files;
 
@@ -30,7 +43,7 @@ export default function FilePage({ name }: { name: string }) {
     <Page
       title={name}
       above={
-        <Link href="/files" className={styles.back ?? ""}>
+        <Link href={actions.list} className={styles.back ?? ""}>
           <ChevronLeft aria-hidden />
           {words.one.back}
         </Link>
@@ -64,6 +77,7 @@ export default function FilePage({ name }: { name: string }) {
         )
       }
     >
+      <ForPrinter />
       {isGone ? (
         <Empty
           icon={<FileX aria-hidden />}
@@ -118,8 +132,12 @@ function Known({ file }: { file: FileView }) {
 function Picture({ file }: { file: FileView }) {
   const [query, setQuery] = useSearchParams();
   const view = query.get("view") === "layers" ? "layers" : "picture";
+  const [printer] = useWantedPrinter();
   const volume = useLive(
-    (s) => Object.values(s.printers).find((one) => one.buildVolume)?.buildVolume ?? null,
+    (s) =>
+      s.printers[printer ?? ""]?.buildVolume ??
+      Object.values(s.printers).find((one) => one.buildVolume)?.buildVolume ??
+      null,
   );
   const show = (next: "picture" | "layers") =>
     setQuery(
@@ -134,17 +152,18 @@ function Picture({ file }: { file: FileView }) {
   const has = file.metadata.thumbnail !== null;
   return (
     <Card>
-      <fieldset className={styles.toggle}>
-        <legend className="visually-hidden">{words.one.view}</legend>
-        {(["picture", "layers"] as const).map((one) => (
-          <label key={one}>
-            <input type="radio" name="view" checked={view === one} onChange={() => show(one)} />
-            {words.one[one]}
-          </label>
-        ))}
-      </fieldset>
+      <Segments
+        label={words.one.view}
+        bare
+        choices={[
+          { value: "picture", label: words.one.picture },
+          { value: "layers", label: words.one.layers },
+        ]}
+        value={view}
+        onChange={show}
+      />
       {view === "layers" ? (
-        <GcodePreview file={file} volume={volume} />
+        <GcodePreview key={JSON.stringify(volume)} file={file} volume={volume} />
       ) : (
         <figure>
           <div className={styles.picture}>

@@ -6,7 +6,7 @@ import { Thumbnail } from "@/cards/gcode/Thumbnail";
 import { Button, Card, IconButton, Menu } from "@/design";
 import { format, text } from "@/text";
 import styles from "./FileTable.module.css";
-import { pageOf, type useFileActions } from "./useFileActions";
+import type { useFileActions } from "./useFileActions";
 
 const words = text.files;
 type Column = "name" | "size" | "date";
@@ -75,13 +75,13 @@ function Row({ file, actions }: { file: FileItem; actions: Actions }) {
   const says = useMetadata(file);
   return (
     <tr>
-      <td>
+      <th scope="row">
         <div className={styles.file}>
           <div className={styles.picture}>
             <Thumbnail file={file} has={says.thumbnail !== null} size={128} />
           </div>
           <div className={styles.words}>
-            <Link href={pageOf(file.name)} className={styles.name} title={file.name}>
+            <Link href={actions.pageOf(file.name)} className={styles.name} title={file.name}>
               {file.name}
             </Link>
             <p className={styles.about}>
@@ -89,7 +89,7 @@ function Row({ file, actions }: { file: FileItem; actions: Actions }) {
             </p>
           </div>
         </div>
-      </td>
+      </th>
       <td>{format.duration(says.estimatedTime)}</td>
       <td>
         {format.grams(says.filamentGrams)}

@@ -11,6 +11,7 @@ import { InUseQuestion, useHidden } from "./deleting";
 import { FileGrid } from "./FileGrid";
 import styles from "./FilesPage.module.css";
 import { FileTable } from "./FileTable";
+import { ForPrinter } from "./ForPrinter";
 import { Storage } from "./Storage";
 import { UploadButton } from "./UploadButton";
 import { type Choice, PAGE, useChoice } from "./useChoice";
@@ -28,7 +29,8 @@ export default function FilesPage() {
   const isWide = useWide();
   const hidden = useHidden();
   const shown = files.data?.files.filter(({ name }) => !hidden.has(name)) ?? [];
-  const count = files.data?.count ?? 0;
+  // what is about to be deleted is neither shown nor counted
+  const count = files.data ? files.data.count - (files.data.files.length - shown.length) : 0;
   return (
     <Page
       title={words.title}
@@ -42,6 +44,7 @@ export default function FilesPage() {
       actions={actions.can && <UploadButton />}
     >
       {actions.can && <DropZone />}
+      <ForPrinter />
       {files.data && <Storage files={files.data} />}
       <Tools choice={choice} choose={choose} />
       {files.error && files.data && <Notice tone="warn">{Problem.from(files.error).message}</Notice>}

@@ -23,7 +23,7 @@ export function Prints({ name }: { name: string }) {
   if (prints.length === 0) return <p className={styles.none}>{others ? words.noneOlder : words.none}</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, by keyboard too
-    <section className={styles.scroll} tabIndex={0} aria-label={text.files.one.history}>
+    <div className={styles.scroll} tabIndex={0}>
       <table className={styles.table}>
         <caption className="visually-hidden">{text.files.one.history}</caption>
         <thead>
@@ -58,6 +58,6 @@ export function Prints({ name }: { name: string }) {
           })}
         </tbody>
       </table>
-    </section>
+    </div>
   );
 }

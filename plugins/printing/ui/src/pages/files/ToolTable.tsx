@@ -7,7 +7,8 @@ const words = text.files.one.tool;
 /** What each tool takes. */
 export function ToolTable({ tools }: { tools: Of<"ToolItem">[] }) {
   return (
-    <div className={styles.scroll}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, by keyboard too
+    <div className={styles.scroll} tabIndex={0}>
       <table className={styles.table}>
         <caption className="visually-hidden">{words.caption}</caption>
         <thead>

@@ -14,17 +14,10 @@ export interface Choice {
 /** Which files are shown: in the address, so that a link and the way back lead to the same. */
 export function useChoice(): [Choice, (to: Partial<Choice>) => void] {
   const [query, setQuery] = useSearchParams();
-  const sort = query.get("sort") ?? "";
-  const page = Number.parseInt(query.get("page") ?? "", 10);
-  const choice: Choice = {
-    search: query.get("q") ?? "",
-    sort: (sort in text.files.sorts ? sort : "-date") as FileSort,
-    page: page >= 1 && page <= 40_000 ? page : 1,
-  };
   const choose = (to: Partial<Choice>) => {
-    const next = { ...choice, page: 1, ...to };
     setQuery(
       (before) => {
+        const next = { ...choiceIn(before), page: 1, ...to };
         const after = new URLSearchParams(before);
         for (const [name, value, usual] of [
           ["q", next.search, ""],
@@ -39,5 +32,15 @@ export function useChoice(): [Choice, (to: Partial<Choice>) => void] {
       { replace: to.page === undefined },
     );
   };
-  return [choice, choose];
+  return [choiceIn(query), choose];
+}
+
+function choiceIn(query: URLSearchParams): Choice {
+  const sort = query.get("sort") ?? "";
+  const page = Number.parseInt(query.get("page") ?? "", 10);
+  return {
+    search: query.get("q") ?? "",
+    sort: (Object.hasOwn(text.files.sorts, sort) ? sort : "-date") as FileSort,
+    page: page >= 1 && page <= 40_000 ? page : 1,
+  };
 }

@@ -8,12 +8,15 @@ import type { Choice } from "@/design";
 import { text } from "@/text";
 import { useDelete } from "./deleting";
 import { LinkDialog } from "./LinkDialog";
+import { useWantedPrinter } from "./useWantedPrinter";
 
 const words = text.files.actions;
 
-/** Where a file's page is. */
-export function pageOf(name: string, view?: "layers"): string {
-  return `/files/${encodeURIComponent(name)}${view ? `?view=${view}` : ""}`;
+function withQuery(path: string, query: Record<string, string | null | undefined>): string {
+  const said = new URLSearchParams(
+    Object.entries(query).filter((one): one is [string, string] => Boolean(one[1])),
+  );
+  return said.size ? `${path}?${said}` : path;
 }
 
 /** Save a file on this device. */
@@ -28,6 +31,10 @@ interface FileActions {
   /** Whether the caller may print, link and delete. */
   can: boolean;
   print: (name: string) => void;
+  /** Where the list of files is. */
+  list: string;
+  /** Where a file's page is. */
+  pageOf: (name: string, view?: "layers") => string;
   choices: (name: string, onPage?: boolean) => (Choice | null)[];
   /** Has to stand somewhere in the page. */
   dialogs: ReactNode;
@@ -40,9 +47,15 @@ export function useFileActions(): FileActions {
   const [, go] = useLocation();
   const deleteOne = useDelete();
   const [asked, setAsked] = useState<{ name: string; about: "print" | "link"; open: boolean } | null>(null);
+  const [printer] = useWantedPrinter();
+  const list = withQuery("/files", { printer });
+  const pageOf = (name: string, view?: "layers") =>
+    withQuery(`/files/${encodeURIComponent(name)}`, { view, printer });
   const close = () => setAsked((before) => before && { ...before, open: false });
   return {
     can,
+    list,
+    pageOf,
     print: (name) => setAsked({ name, about: "print", open: true }),
     choices: (name, onPage = false) => [
       onPage || !isNative
@@ -65,14 +78,16 @@ export function useFileActions(): FileActions {
             dangerous: true,
             onSelect: () => {
               deleteOne(name);
-              if (onPage) go("/files");
+              if (onPage) go(list);
             },
           }
         : null,
     ],
     dialogs: (
       <>
-        {asked?.about === "print" && <PrintDialog open={asked.open} onClose={close} filename={asked.name} />}
+        {asked?.about === "print" && (
+          <PrintDialog open={asked.open} onClose={close} filename={asked.name} initial={{ printer }} />
+        )}
         {asked?.about === "link" && (
           <LinkDialog key={asked.name} open={asked.open} onClose={close} name={asked.name} />
         )}

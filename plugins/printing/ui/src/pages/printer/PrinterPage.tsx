@@ -93,9 +93,13 @@ function About({ name }: { name: string }) {
 
 function PrintLink({ name }: { name: string }) {
   const can = useCan();
+  const isNative = useIsNative();
   if (!can("operator", { printer: name })) return null;
   return (
-    <Link href="/files" className={buttonClass("secondary")}>
+    <Link
+      href={isNative ? `/files?printer=${encodeURIComponent(name)}` : "/files"}
+      className={buttonClass("secondary")}
+    >
       <Box aria-hidden />
       {text.printer.print}
     </Link>

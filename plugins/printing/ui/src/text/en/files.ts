@@ -4,6 +4,8 @@ export const files = {
   count: (count: number) => (count === 1 ? "1 file" : `${count} files`),
   found: (count: number, search: string) =>
     `${count === 1 ? "1 file" : `${count} files`} with “${search}” in the name`,
+  forPrinter: (printer: string) => `Choosing a file to print on ${printer}`,
+  forAny: "Choose for any printer",
   upload: "Upload",
   dropHere: "Drop G-code here to upload it",
   search: "Search files",
@@ -180,9 +182,7 @@ export const files = {
     lostForGood: "The connection dropped several times. The file is kept; try again when you like.",
     busy: (time: string) => `The gateway asks to wait; the next attempt is in ${time}.`,
     gone: "This device can't read the file any more: it was moved or changed. Choose it again.",
-    leave: "Uploads are under way. They end if you leave.",
     codes: {
-      UNSUPPORTED_FILE_TYPE: "This type isn't accepted. The gateway takes G-code: .gcode, .gco, .g.",
       NOT_GCODE: "It is called G-code, but there is none in it.",
       FILE_TOO_LARGE: "It is larger than the gateway takes.",
       QUOTA_EXCEEDED: "It doesn't fit into your share of the storage. Delete some of your files first.",
@@ -196,7 +196,6 @@ export const files = {
       401: "You aren't signed in any more. Sign in, then try again.",
       403: "You may not upload here.",
       413: "It is larger than the gateway takes.",
-      415: "This type isn't accepted. The gateway takes G-code: .gcode, .gco, .g.",
       507: "The gateway's storage is full. Delete files, or ask whoever runs it for more room.",
     } as Record<number, string>,
   },
