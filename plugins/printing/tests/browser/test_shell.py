@@ -34,6 +34,21 @@ def test_embedded_it_has_no_navigation(open_page: Callable[..., Page]) -> None:
     expect(page.get_by_role("navigation")).to_have_count(0)
 
 
+def test_a_phone_reaches_every_page(open_page: Callable[..., Page], accessible: Callable[[Page], None]) -> None:
+    page = open_page(width=390, height=844, dark=True)
+    expect(page.get_by_role("article", name="virtual")).to_be_visible()
+    for name in ("Set up printers", "Health", "Account"):
+        page.get_by_role("button", name="More", exact=True).click()
+        page.get_by_role("menuitem", name=name).click()
+        expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+    accessible(page)
+    page.get_by_role("link", name="Printers", exact=True).click()
+    page.get_by_role("link", name="Wall display").click()
+    expect(page.get_by_role("navigation")).to_have_count(0)
+
+
 def test_colours_are_chosen_and_kept(open_page: Callable[..., Page]) -> None:
     page = open_page()
     background = "() => getComputedStyle(document.documentElement).backgroundColor"

@@ -7,15 +7,16 @@ import {
   ListOrdered,
   type LucideIcon,
   Moon,
+  MoreHorizontal,
   Printer,
   Settings2,
   Sun,
   SunMoon,
 } from "lucide-react";
 import { type ReactNode, useState } from "react";
-import { Link, useRoute } from "wouter";
+import { Link, useLocation, useRoute } from "wouter";
 import { useCan, useIsNative } from "@/api/queries";
-import { IconButton, Menu } from "@/design";
+import { IconButton, Menu, useMedia } from "@/design";
 import { text } from "@/text";
 import { LinkBadge } from "./LinkBadge";
 import { isEmbedded, ownWindow } from "./place";
@@ -35,6 +36,7 @@ interface Place {
 export function Shell({ children }: { children: ReactNode }) {
   const can = useCan();
   const isNative = useIsNative();
+  const isPhone = useMedia("(max-width: 40rem)");
   if (isEmbedded) {
     return (
       <main id="content" className={styles.embedded}>
@@ -73,9 +75,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <NavItem key={place.to} {...place} />
           ))}
           <span className={styles.gap} />
-          {more.map((place) => (
-            <NavItem key={place.to} {...place} />
-          ))}
+          {isPhone ? <MoreMenu places={more} /> : more.map((place) => <NavItem key={place.to} {...place} />)}
         </nav>
         <div className={styles.foot}>
           <div className={styles.states}>
@@ -97,6 +97,27 @@ export function Shell({ children }: { children: ReactNode }) {
         {children}
       </main>
     </div>
+  );
+}
+
+/** The places that a phone has no room for. */
+function MoreMenu({ places }: { places: readonly Place[] }) {
+  const [at, go] = useLocation();
+  const isThere = places.some(({ to }) => at === to || at.startsWith(`${to}/`));
+  return (
+    <Menu
+      trigger={
+        <button type="button" className={styles.item} aria-current={isThere ? "page" : undefined}>
+          <MoreHorizontal aria-hidden />
+          <span>{text.common.more}</span>
+        </button>
+      }
+      choices={places.map(({ to, label, icon: Picture }) => ({
+        label,
+        icon: <Picture aria-hidden />,
+        onSelect: () => go(to),
+      }))}
+    />
   );
 }
 

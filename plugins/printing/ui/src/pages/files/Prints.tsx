@@ -42,7 +42,7 @@ export function Prints({ name }: { name: string }) {
               <tr key={job.id}>
                 <td>
                   <Badge tone={tone} icon={<Picture aria-hidden />}>
-                    {words.outcomes[job.status] ?? job.status}
+                    {text.history.results[job.status] ?? job.status}
                   </Badge>
                 </td>
                 <td>

@@ -1,11 +1,11 @@
-import { LayoutGrid, Printer, Rows3, SearchX } from "lucide-react";
+import { LayoutGrid, Monitor, Printer, Rows3, SearchX } from "lucide-react";
 import { memo, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { useShallow } from "zustand/react/shallow";
 import { useCan } from "@/api/queries";
 import type { PrinterView } from "@/api/types";
 import { PrinterCard } from "@/cards/PrinterCard";
-import { Button, buttonClass, Empty, IconButton, Loading } from "@/design";
+import { Button, buttonClass, Empty, IconButton, Loading, Tip } from "@/design";
 import { useLive } from "@/live";
 import { Page } from "@/shell/Page";
 import { text } from "@/text";
@@ -50,19 +50,26 @@ export function Overview() {
       title={text.nav.overview}
       about={<TotalsLine printers={printers} />}
       actions={
-        <fieldset className={styles.views}>
-          <legend className="visually-hidden">{text.overview.view}</legend>
-          {VIEWS.map((one) => (
-            <IconButton
-              key={one}
-              label={text.overview[one]}
-              aria-pressed={view === one}
-              onClick={() => setView(one)}
-            >
-              {one === "cards" ? <LayoutGrid aria-hidden /> : <Rows3 aria-hidden />}
-            </IconButton>
-          ))}
-        </fieldset>
+        <>
+          <Tip text={text.nav.wall}>
+            <Link href="/wall" className={buttonClass("quiet", { icon: true })} aria-label={text.nav.wall}>
+              <Monitor aria-hidden />
+            </Link>
+          </Tip>
+          <fieldset className={styles.views}>
+            <legend className="visually-hidden">{text.overview.view}</legend>
+            {VIEWS.map((one) => (
+              <IconButton
+                key={one}
+                label={text.overview[one]}
+                aria-pressed={view === one}
+                onClick={() => setView(one)}
+              >
+                {one === "cards" ? <LayoutGrid aria-hidden /> : <Rows3 aria-hidden />}
+              </IconButton>
+            ))}
+          </fieldset>
+        </>
       }
     >
       <Welcome printers={printers} />

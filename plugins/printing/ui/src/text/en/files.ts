@@ -133,7 +133,6 @@ export const files = {
       none: "It hasn't been printed yet.",
       noneOlder: "None of the last prints was of this very file.",
       columns: { ended: "Ended", outcome: "Outcome", printer: "Printer", took: "Took", used: "Used" },
-      outcomes: { completed: "Done", failed: "Failed", canceled: "Canceled" } as Record<string, string>,
     },
   },
   picture: (name: string) => `Picture of ${name}`,
