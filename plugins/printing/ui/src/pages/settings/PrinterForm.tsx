@@ -8,11 +8,12 @@ import {
   changed,
   changePrinter,
   type Driver,
+  entriesQuery,
   type PrinterEntry,
   type Settings,
 } from "@/api/settings";
 import { Button, Card, Notice, Switch, TextField, told } from "@/design";
-import { usePrinter } from "@/live";
+import { useJobOf } from "@/live";
 import { Page } from "@/shell/Page";
 import { text } from "@/text";
 import {
@@ -42,10 +43,28 @@ interface Props {
   onKind?: (kind: string) => void;
 }
 
+/** What a person entered; for every kind that was chosen, so that another choice loses nothing. */
+interface Entered {
+  name: string;
+  isDefault: boolean;
+  draft: Draft;
+}
+
 /** Adding a printer, or changing one: its kind, how it is reached, what it can do; tested before it is kept. */
 export function PrinterForm({ entry, drivers, kind, onKind }: Props) {
   const words = text.settings.form;
+  const queries = useQueryClient();
+  const [entered, setEntered] = useState<Entered>({ name: "", isDefault: false, draft: {} });
+  // as it was when it was opened: what is entered must not vanish because somebody else saves
+  const [shown, setShown] = useState(entry);
   const driver = drivers.find((one) => one.driver === kind);
+  const reload = async () => {
+    await changed(queries);
+    const now = queries.getQueryData(entriesQuery.queryKey)?.find((one) => one.name === entry?.name);
+    if (!now) return;
+    setShown(now);
+    setEntered((before) => ({ ...before, draft: {} }));
+  };
   const back = (
     <Link href="/settings" className={styles.back}>
       <ArrowLeft aria-hidden />
@@ -55,28 +74,45 @@ export function PrinterForm({ entry, drivers, kind, onKind }: Props) {
   return (
     <Page title={entry ? words.editTitle(entry.name) : words.addTitle} above={back}>
       {!entry && <Kinds drivers={drivers} kind={kind} onKind={onKind} />}
-      {driver && <Form key={driver.driver} driver={driver} entry={entry} />}
+      {driver && (
+        <Form
+          key={`${driver.driver} ${shown?.revision}`}
+          driver={driver}
+          entry={shown}
+          entered={entered}
+          onEnter={setEntered}
+          onReload={reload}
+        />
+      )}
     </Page>
   );
 }
 
-function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefined }) {
+interface FormProps {
+  driver: Driver;
+  entry: PrinterEntry | undefined;
+  entered: Entered;
+  onEnter: (change: (before: Entered) => Entered) => void;
+  onReload: () => void;
+}
+
+function Form({ driver, entry, entered, onEnter, onReload }: FormProps) {
   const words = text.settings.form;
   const queries = useQueryClient();
   const [, navigate] = useLocation();
   const fields = useMemo(() => fieldsOf(driver), [driver]);
   const before = (entry?.settings ?? {}) as Settings;
   const [first] = useState(() => draftOf(fields, before));
-  const [draft, setDraft] = useState<Draft>(first);
-  const [name, setName] = useState("");
-  const [isDefault, setDefault] = useState(false);
+  const { name, isDefault } = entered;
+  const draft = { ...first, ...entered.draft };
   const [errors, setErrors] = useState<Errors>({});
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isSaving, setSaving] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  const isDirty = name !== "" || isDefault || JSON.stringify(draft) !== JSON.stringify(first);
+  const isDirty =
+    name !== "" || isDefault || Object.entries(draft).some(([key, value]) => value !== (first[key] ?? ""));
   const [free, question] = useLeaving(isDirty);
-  const hasJob = usePrinter(entry?.name ?? "")?.job != null;
+  const hasJob = useJobOf(entry?.name ?? "") !== undefined;
   const kept = entry?.secrets ?? [];
   const isElsewhere = leadsElsewhere(before.url, draft.url);
 
@@ -104,14 +140,14 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
   });
 
   const change = (key: string, value: string | null) => {
-    setDraft((now) => ({ ...now, [key]: value }));
+    onEnter((before) => ({ ...before, draft: { ...before.draft, [key]: value } }));
     const [field = key] = key.split(".");
     setErrors(({ [field]: _, ...others }) => others);
     trial.forget();
   };
 
   /** The settings as entered; null when something can't be right, which is shown. */
-  const entered = (needsName: boolean): Settings | null => {
+  const meant = (needsName: boolean): Settings | null => {
     setProblem(null);
     const [settings, wrong] = settingsOf(driver.driver, fields, draft, kept);
     const wrongName = needsName && !entry ? nameError(name.trim()) : null;
@@ -122,7 +158,7 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
 
   const save = async (event: FormEvent) => {
     event.preventDefault();
-    const settings = entered(true);
+    const settings = meant(true);
     if (!settings) return;
     setSaving(true);
     try {
@@ -140,7 +176,7 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
     }
   };
   const test = () => {
-    const settings = entered(false);
+    const settings = meant(false);
     if (settings) trial.run(entry?.name ?? null, settings);
   };
 
@@ -190,7 +226,8 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
                     error={errors.name}
                     autoComplete="off"
                     onChange={(event) => {
-                      setName(event.target.value);
+                      const { value } = event.target;
+                      onEnter((before) => ({ ...before, name: value }));
                       setErrors(({ name: _, ...others }) => others);
                     }}
                   />
@@ -202,7 +239,7 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
                   label={words.makeDefault}
                   hint={words.makeDefaultHint}
                   checked={isDefault}
-                  onChange={setDefault}
+                  onChange={(value) => onEnter((before) => ({ ...before, isDefault: value }))}
                 />
               )}
             </Card>
@@ -225,7 +262,7 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
               <Button
                 onClick={() => {
                   free();
-                  changed(queries);
+                  onReload();
                 }}
               >
                 {words.conflict.action}
