@@ -149,12 +149,14 @@ def test_what_is_wrong_is_said_at_its_field(
     expect(address).not_to_have_attribute("aria-invalid", "true")
     add_it.click()
     wrong(name, "Letters, digits, spaces, and . _ - inside; at most 100.")
+    name.fill("first")
+    add_it.click()
     expect(size).to_have_accessible_description("More than 0.")
+    expect(page.get_by_label("Width")).to_be_focused()
     for side in ("Depth", "Height"):
         page.get_by_label(side).fill("200")
 
     # what only the gateway knows
-    name.fill("first")
     add_it.click()
     wrong(name, "There is a printer called 'first' already.")
     expect(name).to_be_focused()
@@ -353,6 +355,10 @@ def test_what_was_entered_isnt_lost_unasked_on_a_phone_in_the_dark(
     accessible(page)
     fits = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     assert page.evaluate(fits), "nothing stands out to the right"
+    page.get_by_label("Address").fill("http://127.0.0.1:9")
+    page.get_by_role("button", name="Test", exact=True).click()
+    found = page.get_by_role("region", name="Test", exact=True).get_by_text("Check the port")
+    expect(found).to_be_in_viewport(ratio=1)  # below all fields
     name = page.get_by_label("Name", exact=True)
     name.fill("half typed")
     question = page.get_by_role("dialog", name="Leave without saving?")

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { ArrowLeft, FlaskConical, Save } from "lucide-react";
-import { type FormEvent, useMemo, useRef, useState } from "react";
+import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { Problem } from "@/api/problem";
 import {
@@ -116,16 +116,20 @@ function Form({ driver, entry, entered, onEnter, onReload }: FormProps) {
   const kept = entry?.secrets ?? [];
   const isElsewhere = leadsElsewhere(before.url, draft.url);
 
+  const isToShow = useRef(false);
   const show = (wrong: Errors) => {
+    isToShow.current = Object.keys(wrong).length > 0;
     setErrors(wrong);
-    if (Object.keys(wrong).length === 0) return;
-    requestAnimationFrame(() => {
-      const at = form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"]');
-      at?.closest("details")?.setAttribute("open", "");
-      at?.scrollIntoView({ block: "center" });
-      at?.focus();
-    });
   };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once they stand in the page
+  useEffect(() => {
+    if (!isToShow.current) return;
+    isToShow.current = false;
+    const at = form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"]');
+    at?.closest("details")?.setAttribute("open", "");
+    at?.scrollIntoView({ block: "center" });
+    at?.focus();
+  }, [errors]);
   const refused = (said: Problem) => {
     const field =
       said.status === 422 || said.status === 400 || said.code === "PRINTER_EXISTS"
@@ -138,6 +142,13 @@ function Form({ driver, entry, entered, onEnter, onReload }: FormProps) {
   const trial = useTrial((said) => {
     if (refused(said)) trial.forget();
   });
+
+  const found = useRef<HTMLDivElement>(null);
+  const { isRunning, result } = trial;
+  useEffect(() => {
+    // on a phone it stands below all fields
+    if (isRunning || result) found.current?.scrollIntoView({ block: "nearest" });
+  }, [isRunning, result]);
 
   const change = (key: string, value: string | null) => {
     onEnter((before) => ({ ...before, draft: { ...before.draft, [key]: value } }));
@@ -249,9 +260,11 @@ function Form({ driver, entry, entered, onEnter, onReload }: FormProps) {
       <div className={styles.side}>
         <Guide driver={driver.driver} title={driver.title} />
         {(trial.isRunning || trial.result || trial.error) && (
-          <Card title={text.settings.trial.heading}>
-            <TrialResult trial={trial} />
-          </Card>
+          <div ref={found} className={styles.found}>
+            <Card title={text.settings.trial.heading}>
+              <TrialResult trial={trial} />
+            </Card>
+          </div>
         )}
       </div>
       <div className={styles.foot}>
