@@ -51,7 +51,7 @@ function Frame({
 function about(id: string, { hint, error }: Around) {
   return {
     id,
-    "aria-invalid": error ? true : undefined,
+    ...(error && { "aria-invalid": true }),
     "aria-describedby": hint || error ? `${id}-about` : undefined,
     className: styles.control,
   } as const;

@@ -11,6 +11,7 @@ import { follow, useLive } from "@/live";
 import { Overview } from "@/pages/overview/Overview";
 import { text } from "@/text";
 import { Uploads } from "@/upload/Uploads";
+import { useAddress, useQueryString } from "./address";
 import { NotFound } from "./NotFound";
 import { Page } from "./Page";
 import { mount } from "./place";
@@ -34,7 +35,7 @@ export function App() {
       <QueryClientProvider client={queries}>
         <Tooltip.Provider delay={400}>
           <Toasts>
-            <Router base={mount}>
+            <Router base={mount} hook={useAddress} searchHook={useQueryString}>
               <SignedIn>
                 <Pages />
                 <Uploads />

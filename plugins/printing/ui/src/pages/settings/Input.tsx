@@ -138,6 +138,7 @@ function Volume({ field, draft, error, onChange }: Pick<Props, "field" | "draft"
             inputMode="decimal"
             autoComplete="off"
             value={draft[`${field.key}.${axis}`] ?? ""}
+            aria-invalid={error ? true : undefined}
             onChange={(event) => onChange(`${field.key}.${axis}`, event.target.value)}
           />
         ))}

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { ArrowLeft, FlaskConical, Save } from "lucide-react";
-import { type FormEvent, useMemo, useRef, useState } from "react";
+import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { Problem } from "@/api/problem";
 import {
@@ -8,11 +8,12 @@ import {
   changed,
   changePrinter,
   type Driver,
+  entriesQuery,
   type PrinterEntry,
   type Settings,
 } from "@/api/settings";
 import { Button, Card, Notice, Switch, TextField, told } from "@/design";
-import { usePrinter } from "@/live";
+import { useJobOf } from "@/live";
 import { Page } from "@/shell/Page";
 import { text } from "@/text";
 import {
@@ -42,10 +43,28 @@ interface Props {
   onKind?: (kind: string) => void;
 }
 
+/** What a person entered; for every kind that was chosen, so that another choice loses nothing. */
+interface Entered {
+  name: string;
+  isDefault: boolean;
+  draft: Draft;
+}
+
 /** Adding a printer, or changing one: its kind, how it is reached, what it can do; tested before it is kept. */
 export function PrinterForm({ entry, drivers, kind, onKind }: Props) {
   const words = text.settings.form;
+  const queries = useQueryClient();
+  const [entered, setEntered] = useState<Entered>({ name: "", isDefault: false, draft: {} });
+  // as it was when it was opened: what is entered must not vanish because somebody else saves
+  const [shown, setShown] = useState(entry);
   const driver = drivers.find((one) => one.driver === kind);
+  const reload = async () => {
+    await changed(queries);
+    const now = queries.getQueryData(entriesQuery.queryKey)?.find((one) => one.name === entry?.name);
+    if (!now) return;
+    setShown(now);
+    setEntered((before) => ({ ...before, draft: {} }));
+  };
   const back = (
     <Link href="/settings" className={styles.back}>
       <ArrowLeft aria-hidden />
@@ -55,41 +74,62 @@ export function PrinterForm({ entry, drivers, kind, onKind }: Props) {
   return (
     <Page title={entry ? words.editTitle(entry.name) : words.addTitle} above={back}>
       {!entry && <Kinds drivers={drivers} kind={kind} onKind={onKind} />}
-      {driver && <Form key={driver.driver} driver={driver} entry={entry} />}
+      {driver && (
+        <Form
+          key={`${driver.driver} ${shown?.revision}`}
+          driver={driver}
+          entry={shown}
+          entered={entered}
+          onEnter={setEntered}
+          onReload={reload}
+        />
+      )}
     </Page>
   );
 }
 
-function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefined }) {
+interface FormProps {
+  driver: Driver;
+  entry: PrinterEntry | undefined;
+  entered: Entered;
+  onEnter: (change: (before: Entered) => Entered) => void;
+  onReload: () => void;
+}
+
+function Form({ driver, entry, entered, onEnter, onReload }: FormProps) {
   const words = text.settings.form;
   const queries = useQueryClient();
   const [, navigate] = useLocation();
   const fields = useMemo(() => fieldsOf(driver), [driver]);
   const before = (entry?.settings ?? {}) as Settings;
   const [first] = useState(() => draftOf(fields, before));
-  const [draft, setDraft] = useState<Draft>(first);
-  const [name, setName] = useState("");
-  const [isDefault, setDefault] = useState(false);
+  const { name, isDefault } = entered;
+  const draft = { ...first, ...entered.draft };
   const [errors, setErrors] = useState<Errors>({});
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isSaving, setSaving] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  const isDirty = name !== "" || isDefault || JSON.stringify(draft) !== JSON.stringify(first);
+  const isDirty =
+    name !== "" || isDefault || Object.entries(draft).some(([key, value]) => value !== (first[key] ?? ""));
   const [free, question] = useLeaving(isDirty);
-  const hasJob = usePrinter(entry?.name ?? "")?.job != null;
+  const hasJob = useJobOf(entry?.name ?? "") !== undefined;
   const kept = entry?.secrets ?? [];
   const isElsewhere = leadsElsewhere(before.url, draft.url);
 
+  const isToShow = useRef(false);
   const show = (wrong: Errors) => {
+    isToShow.current = Object.keys(wrong).length > 0;
     setErrors(wrong);
-    if (Object.keys(wrong).length === 0) return;
-    requestAnimationFrame(() => {
-      const at = form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"]');
-      at?.closest("details")?.setAttribute("open", "");
-      at?.scrollIntoView({ block: "center" });
-      at?.focus();
-    });
   };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once they stand in the page
+  useEffect(() => {
+    if (!isToShow.current) return;
+    isToShow.current = false;
+    const at = form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"]');
+    at?.closest("details")?.setAttribute("open", "");
+    at?.scrollIntoView({ block: "center" });
+    at?.focus();
+  }, [errors]);
   const refused = (said: Problem) => {
     const field =
       said.status === 422 || said.status === 400 || said.code === "PRINTER_EXISTS"
@@ -103,15 +143,22 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
     if (refused(said)) trial.forget();
   });
 
+  const found = useRef<HTMLDivElement>(null);
+  const { isRunning, result } = trial;
+  useEffect(() => {
+    // on a phone it stands below all fields
+    if (isRunning || result) found.current?.scrollIntoView({ block: "nearest" });
+  }, [isRunning, result]);
+
   const change = (key: string, value: string | null) => {
-    setDraft((now) => ({ ...now, [key]: value }));
+    onEnter((before) => ({ ...before, draft: { ...before.draft, [key]: value } }));
     const [field = key] = key.split(".");
     setErrors(({ [field]: _, ...others }) => others);
     trial.forget();
   };
 
   /** The settings as entered; null when something can't be right, which is shown. */
-  const entered = (needsName: boolean): Settings | null => {
+  const meant = (needsName: boolean): Settings | null => {
     setProblem(null);
     const [settings, wrong] = settingsOf(driver.driver, fields, draft, kept);
     const wrongName = needsName && !entry ? nameError(name.trim()) : null;
@@ -122,7 +169,7 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
 
   const save = async (event: FormEvent) => {
     event.preventDefault();
-    const settings = entered(true);
+    const settings = meant(true);
     if (!settings) return;
     setSaving(true);
     try {
@@ -140,7 +187,7 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
     }
   };
   const test = () => {
-    const settings = entered(false);
+    const settings = meant(false);
     if (settings) trial.run(entry?.name ?? null, settings);
   };
 
@@ -190,7 +237,8 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
                     error={errors.name}
                     autoComplete="off"
                     onChange={(event) => {
-                      setName(event.target.value);
+                      const { value } = event.target;
+                      onEnter((before) => ({ ...before, name: value }));
                       setErrors(({ name: _, ...others }) => others);
                     }}
                   />
@@ -202,7 +250,7 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
                   label={words.makeDefault}
                   hint={words.makeDefaultHint}
                   checked={isDefault}
-                  onChange={setDefault}
+                  onChange={(value) => onEnter((before) => ({ ...before, isDefault: value }))}
                 />
               )}
             </Card>
@@ -212,9 +260,11 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
       <div className={styles.side}>
         <Guide driver={driver.driver} title={driver.title} />
         {(trial.isRunning || trial.result || trial.error) && (
-          <Card title={text.settings.trial.heading}>
-            <TrialResult trial={trial} />
-          </Card>
+          <div ref={found} className={styles.found}>
+            <Card title={text.settings.trial.heading}>
+              <TrialResult trial={trial} />
+            </Card>
+          </div>
         )}
       </div>
       <div className={styles.foot}>
@@ -225,7 +275,7 @@ function Form({ driver, entry }: { driver: Driver; entry: PrinterEntry | undefin
               <Button
                 onClick={() => {
                   free();
-                  changed(queries);
+                  onReload();
                 }}
               >
                 {words.conflict.action}

@@ -5,7 +5,7 @@ import { Link, useLocation } from "wouter";
 import { changed, type Driver, type PrinterEntry, removePrinter, switchPrinter } from "@/api/settings";
 import { StatusBadge } from "@/cards/status";
 import { Badge, buttonClass, Dialog, failed, IconButton, Menu, Notice, told, useConfirm } from "@/design";
-import { usePrinter } from "@/live";
+import { useJobOf, usePrinter } from "@/live";
 import { format, text } from "@/text";
 import styles from "./Settings.module.css";
 import { TrialResult, useTrial } from "./Trial";
@@ -34,6 +34,7 @@ export function Printers({
 function Entry({ entry, title }: { entry: PrinterEntry; title: string }) {
   const words = text.settings;
   const live = usePrinter(entry.name);
+  const hasJob = useJobOf(entry.name) !== undefined;
   const { name } = entry;
   const isAdded = entry.source === "added";
   const url = (entry.settings as Record<string, unknown>).url;
@@ -64,7 +65,7 @@ function Entry({ entry, title }: { entry: PrinterEntry; title: string }) {
         {entry.problem && <Notice tone="bad">{entry.problem}</Notice>}
         {!isAdded && <p className={styles.hint}>{words.inFile}</p>}
       </div>
-      <Actions entry={entry} hasJob={live?.job != null} />
+      <Actions entry={entry} hasJob={hasJob} />
     </li>
   );
 }

@@ -56,14 +56,7 @@ export default function SettingsPage() {
     const entry = entries.data.find((one) => one.name === edited && one.source === "added");
     const driver = drivers.data.find((one) => one.driver === entry?.driver);
     if (entry && driver) {
-      return (
-        <PrinterForm
-          key={`${entry.name} ${entry.revision}`}
-          entry={entry}
-          drivers={[driver]}
-          kind={driver.driver}
-        />
-      );
+      return <PrinterForm key={entry.name} entry={entry} drivers={[driver]} kind={driver.driver} />;
     }
     return (
       <Page title={words.title}>
@@ -85,7 +78,7 @@ export default function SettingsPage() {
   if (kind !== null) {
     return (
       <PrinterForm
-        key={kind}
+        key="added"
         drivers={drivers.data}
         kind={drivers.data.some((one) => one.driver === kind) ? kind : null}
         onKind={(next) => setQuery({ add: next }, { replace: true })}

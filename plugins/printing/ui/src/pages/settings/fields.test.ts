@@ -23,7 +23,7 @@ const ACME = {
             anyOf: [{ type: "number", exclusiveMinimum: 0, maximum: 10 }, { type: "null" }],
             default: null,
           },
-          materials: { type: "array", items: { type: "string" }, default: [] },
+          materials: { type: "array", items: { type: "string", pattern: "^[A-Z]+$" }, default: [] },
           auto_start: orNull("boolean"),
           max_bed: { type: "number", maximum: 200, default: 120.0 },
           build_volume: { anyOf: [{ $ref: "#/$defs/BuildVolume" }, { type: "null" }], default: null },
@@ -33,7 +33,11 @@ const ACME = {
       },
       BuildVolume: {
         type: "object",
-        properties: { x: { type: "number" }, y: { type: "number" }, z: { type: "number" } },
+        properties: {
+          x: { type: "number", exclusiveMinimum: 0 },
+          y: { type: "number", exclusiveMinimum: 0 },
+          z: { type: "number", exclusiveMinimum: 0 },
+        },
       },
     },
   },
@@ -109,6 +113,13 @@ describe("a draft", () => {
       "serial",
       "url",
     ]);
+  });
+
+  it("says which part of a list, and that a side of a volume, can't be meant", () => {
+    const draft = { ...draftOf(FIELDS, settings), materials: "PLA, what?", "build_volume.z": "0" };
+    const [, errors] = settingsOf("acme", FIELDS, draft);
+    expect(errors.materials).toContain("what?");
+    expect(errors.build_volume).toContain("More than 0");
   });
 
   it("takes a decimal comma", () => {

@@ -21,6 +21,8 @@ export interface Field {
   /** It has to be more than this. */
   above?: number;
   max?: number;
+  /** What a text, or each part of a list, has to look like. */
+  pattern?: string;
   description?: string;
 }
 
@@ -38,6 +40,7 @@ interface Schema {
   minimum?: number;
   exclusiveMinimum?: number;
   maximum?: number;
+  pattern?: string;
 }
 
 const PLACES: Record<string, Section> = {
@@ -83,12 +86,15 @@ export function fieldsOf(driver: Driver): Field[] {
         preset: schema.default,
         choices: plain.enum?.map(String) ?? [],
       };
+      const limits = field.shape === "volume" ? resolved(plain.properties?.x ?? {}, defs) : plain;
+      const pattern = plain.items?.pattern ?? plain.pattern;
       const description = given.description ?? schema.description ?? plain.description;
       return {
         ...field,
-        ...(plain.minimum !== undefined && { min: plain.minimum }),
-        ...(plain.exclusiveMinimum !== undefined && { above: plain.exclusiveMinimum }),
-        ...(plain.maximum !== undefined && { max: plain.maximum }),
+        ...(limits.minimum !== undefined && { min: limits.minimum }),
+        ...(limits.exclusiveMinimum !== undefined && { above: limits.exclusiveMinimum }),
+        ...(limits.maximum !== undefined && { max: limits.maximum }),
+        ...(pattern && { pattern }),
         ...(description && { description: description.replaceAll(/\s+/g, " ") }),
       };
     })
@@ -167,8 +173,13 @@ export function settingsOf(
       const sizes = AXES.map((axis) => (draft[`${key}.${axis}`] ?? "").trim());
       if (sizes.every((size) => size === "")) continue;
       const [x, y, z] = sizes.map(toNumber);
-      if (x !== undefined && y !== undefined && z !== undefined) settings[key] = { x, y, z };
-      else errors[key] = text.settings.form.wholeVolume;
+      if (x === undefined || y === undefined || z === undefined) {
+        errors[key] = text.settings.form.wholeVolume;
+        continue;
+      }
+      const error = [x, y, z].map((size) => outOfBounds(field, size)).find((one) => one !== undefined);
+      if (error) errors[key] = error;
+      else settings[key] = { x, y, z };
       continue;
     }
     const typed = (draft[key] ?? "").trim();
@@ -191,21 +202,19 @@ function read(field: Field, typed: string): [unknown, string?] {
     case "number": {
       const value = toNumber(typed);
       if (value === undefined) return [null, words.notANumber];
-      if (field.min !== undefined && value < field.min) return [null, words.tooSmall(String(field.min))];
-      if (field.above !== undefined && value <= field.above)
-        return [null, words.notAbove(String(field.above))];
-      if (field.max !== undefined && value > field.max) return [null, words.tooLarge(String(field.max))];
-      return [value];
+      const error = outOfBounds(field, value);
+      return error ? [null, error] : [value];
     }
     case "switch":
       return [typed === "true"];
-    case "list":
-      return [
-        typed
-          .split(",")
-          .map((part) => part.trim())
-          .filter(Boolean),
-      ];
+    case "list": {
+      const parts = typed
+        .split(",")
+        .map((part) => part.trim())
+        .filter(Boolean);
+      const misfit = parts.find((part) => !fits(field, part));
+      return misfit === undefined ? [parts] : [null, words.misfit(misfit)];
+    }
     case "json":
       try {
         return [JSON.parse(typed)];
@@ -214,8 +223,20 @@ function read(field: Field, typed: string): [unknown, string?] {
       }
     default:
       if (/(^|_)url$/.test(field.key) && !/^https?:\/\/./i.test(typed)) return [null, words.notAUrl];
-      return [typed];
+      return fits(field, typed) ? [typed] : [null, words.misfit(typed)];
   }
+}
+
+function outOfBounds({ min, above, max }: Field, value: number): string | undefined {
+  const words = text.settings.form;
+  if (min !== undefined && value < min) return words.tooSmall(String(min));
+  if (above !== undefined && value <= above) return words.notAbove(String(above));
+  if (max !== undefined && value > max) return words.tooLarge(String(max));
+  return undefined;
+}
+
+function fits({ pattern }: Field, typed: string): boolean {
+  return pattern === undefined || new RegExp(pattern, "u").test(typed);
 }
 
 function toNumber(typed: string): number | undefined {

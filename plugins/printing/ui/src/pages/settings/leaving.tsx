@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
 import { useConfirm } from "@/design";
+import { onBack } from "@/shell/address";
 import { text } from "@/text";
 
 /** Asks before what was entered is lost: on links, on the way back, and when the window is closed. `[free, element]`:
@@ -33,25 +34,24 @@ export function useLeaving(isDirty: boolean): [() => void, React.ReactNode] {
       question(() => link.click());
     };
     let here = location.href;
-    const onBack = (event: PopStateEvent) => {
-      if (!guarded.current) {
-        here = location.href;
-        return;
-      }
+    const letBack = onBack(() => {
       const there = location.href;
-      event.stopImmediatePropagation();
+      if (!guarded.current) {
+        here = there;
+        return false;
+      }
       history.pushState(null, "", here);
       question(() => history.replaceState(null, "", there));
-    };
+      return true;
+    });
     const onClose = (event: BeforeUnloadEvent) => {
       if (guarded.current) event.preventDefault();
     };
     document.addEventListener("click", onClick, true);
-    window.addEventListener("popstate", onBack, true);
     window.addEventListener("beforeunload", onClose);
     return () => {
       document.removeEventListener("click", onClick, true);
-      window.removeEventListener("popstate", onBack, true);
+      letBack();
       window.removeEventListener("beforeunload", onClose);
     };
   }, []);

@@ -154,6 +154,7 @@ export const settings = {
     tooLarge: (value: string) => `At most ${value}.`,
     wholeVolume: "Width, depth and height, or none of them.",
     notJson: "This isn't JSON.",
+    misfit: (part: string) => `“${part}” can't stand here.`,
     badName: "Letters, digits, spaces, and . _ - inside; at most 100.",
     notAUrl: "It begins with http:// or https://",
     secret: "Kept encrypted, and never shown again.",
