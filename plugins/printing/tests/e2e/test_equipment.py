@@ -159,6 +159,15 @@ def test_a_lost_vault_secret_costs_one_printer_until_its_key_is_entered_again(si
     assert ok(change(simple, "octo", OCTO))["problem"] is None
 
 
+def test_a_printer_that_could_not_be_started_is_once_it_can(simple: PrintingGateway) -> None:
+    simple.write("ALTER TABLE print_jobs RENAME TO gone_for_a_while")
+    simple.request("POST", SETTINGS, json={"name": "mini", "settings": VIRTUAL})
+    wait_for(lambda: "following the inventory of printers failed" in simple.log, what="a look failed")
+    simple.write("ALTER TABLE gone_for_a_while RENAME TO print_jobs")
+    wait_for(lambda: simple.request("GET", "/printers/mini").is_success, what="it is started")
+    assert simple.get("/printers/mini")["status"] == "idle"
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code", "field"),
     [
