@@ -11,7 +11,7 @@ from fluxgate.errors import ForbiddenError, NotFoundError
 from fluxgate.plugin import Principal
 from fluxgate_printing.access import Access
 from fluxgate_printing.files.catalog import FileRecord
-from fluxgate_printing.projects import ProjectRepository
+from fluxgate_printing.projects import KnownProject, ProjectRepository
 from fluxgate_printing.queue.records import JobRecord
 from fluxgate_printing.settings import Role
 from fluxgate_printing.sight import Sight
@@ -70,6 +70,11 @@ class Callers:
                 "You may look at this project and not print for it.", code="PROJECT_FORBIDDEN", field="project_id"
             )
         return found
+
+    async def projects(self, principal: Principal, search: str, limit: int) -> list[tuple[KnownProject, bool]]:
+        """The projects that the caller has to do with, by title, and whether the caller may print for them."""
+        user = None if self.is_admin(principal) else principal.id
+        return [(project, project.role in _MAY_PRINT) for project in await self._projects.known(user, search, limit)]
 
     async def titles(self, projects: Iterable[UUID], principal: Principal) -> dict[UUID, str]:
         """What projects are called, of those only that the caller has to do with."""

@@ -108,6 +108,7 @@ HANDLERS = (
     jobs.change_status,
     jobs.sync,
     jobs.link,
+    projects.listed,
     projects.stats,
     projects.detailed,
     projects.files,

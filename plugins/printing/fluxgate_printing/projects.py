@@ -8,9 +8,19 @@ from uuid import UUID
 import msgspec
 
 from fluxgate.db import Database
+from fluxgate_printing.patterns import containing
 from fluxgate_printing.sight import Sight
 
-__all__ = ["ProjectRepository"]
+__all__ = ["KnownProject", "ProjectRepository"]
+
+
+class KnownProject(msgspec.Struct, frozen=True, kw_only=True):
+    """A project, and what its caller is in it: `owner`, `manager`, `editor`, `viewer`."""
+
+    id: UUID
+    external_id: str | None
+    title: str
+    role: str
 
 
 class ProjectRepository:
@@ -50,6 +60,28 @@ class ProjectRepository:
             arguments += [user, user]
         rows = await self._database.fetch(sql, *arguments)
         return {UUID(str(row["id"])): str(row["title"]) for row in rows}
+
+    async def known(self, user: str | None, search: str, limit: int) -> list[KnownProject]:
+        """The projects in which the user is something (None: all), with `search` in their title in any case of (ASCII)
+        letters; by title."""
+        mine = "SELECT p.*, COALESCE(CASE WHEN p.owner = {} THEN 'owner' END, m.role) AS role FROM projects p"
+        mine += " LEFT JOIN project_members m ON m.project_id = p.id AND m.user_id = {}"
+        arguments: list[object] = [user, user]
+        if user is None:
+            mine, arguments = "SELECT p.*, 'owner' AS role FROM projects p", []
+        rows = await self._database.fetch(
+            f"SELECT id, external_id, title, role FROM ({mine}) AS mine"  # noqa: S608 - constants
+            " WHERE role IS NOT NULL AND lower(title) LIKE lower({}) ESCAPE '!' ORDER BY lower(title), id LIMIT {}",
+            *arguments,
+            containing(search),
+            limit,
+        )
+        return [
+            KnownProject(
+                id=UUID(str(row["id"])), external_id=row["external_id"], title=str(row["title"]), role=str(row["role"])
+            )
+            for row in rows
+        ]
 
     async def resolve(self, project: str | UUID) -> UUID | None:
         """The project's UUID, from that or from its `external_id`; None if there is no such project.

@@ -43,6 +43,7 @@ HANDLERS = (
     jobs.change_status,
     jobs.sync,
     jobs.link,
+    projects.listed,
     projects.stats,
     projects.detailed,
     quick.remote_estimate,

@@ -100,6 +100,21 @@ class FileLinked(msgspec.Struct, kw_only=True):
     message: str
 
 
+class ProjectItem(msgspec.Struct, kw_only=True, rename="camel"):
+    """A project that the caller has to do with. `external_id`: FluxStudio's own id."""
+
+    id: UUID
+    external_id: str | None
+    title: str
+    may_print: bool
+
+
+class ProjectList(msgspec.Struct, kw_only=True):
+    """`GET /projects`, by title."""
+
+    projects: list[ProjectItem]
+
+
 class ProjectFiles(msgspec.Struct, kw_only=True):
     """`GET /projects/{id}/files`."""
 

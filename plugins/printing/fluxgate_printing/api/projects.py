@@ -1,15 +1,15 @@
-"""A project's files and its prints in numbers."""
+"""Projects: which there are, the files of one, and its prints in numbers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import OPERATE, VIEW
@@ -20,6 +20,8 @@ from fluxgate_printing.api.job_schemas import (
     FileLinked,
     NamedStats,
     ProjectFiles,
+    ProjectItem,
+    ProjectList,
     ProjectStats,
     stats_fields,
 )
@@ -30,6 +32,23 @@ from fluxgate_printing.queue.statistics import Part, figures
 from fluxgate_printing.service import PrintingService
 
 NOTHING_YET = "Nothing was printed for this project yet."
+
+
+@get("/projects", summary="The caller's projects", policy=VIEW)
+async def listed(
+    ledger: NamedDependency[JobLedger],
+    principal: NamedDependency[Principal],
+    search: Annotated[str, QueryParameter(max_length=255, description="A part of the title.")] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=500, description="At most so many.")] = 100,
+) -> ProjectList:
+    """Those in which the caller is something, by title; for printing admins all."""
+    found = [] if "\0" in search else await ledger.callers.projects(principal, search, limit)
+    return ProjectList(
+        projects=[
+            ProjectItem(id=one.id, external_id=one.external_id, title=one.title, may_print=may_print)
+            for one, may_print in found
+        ]
+    )
 
 
 @get("/projects/{project_id:str}/stats", summary="A project's prints in numbers", policy=VIEW)

@@ -107,7 +107,9 @@ class VirtualPrinter(PrinterDriver):
         )
         if job.print is None:
             return state
+        # the print's own time passes quicker; when it ends is asked by people
         left = 0.0 if job.print.done else max(job.analysis.seconds - job.print.elapsed, 0.0)
+        left /= self._settings.speed_factor
         return msgspec.structs.replace(
             state, completion=job.print.completion, print_time=job.print.elapsed, print_time_left=left
         )

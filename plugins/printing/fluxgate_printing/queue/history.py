@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from fluxgate.db import Database
+from fluxgate_printing.patterns import containing
 from fluxgate_printing.queue.reading import FINISHED
 from fluxgate_printing.queue.records import JobRecord, job_from_row
 from fluxgate_printing.queue.states import FinalStatus
@@ -115,18 +116,9 @@ def matching(wanted: HistoryFilter) -> tuple[str, list[object]]:
         ("material_type = {}", wanted.material),
         ("completed_at >= {}", wanted.since),
         ("completed_at < {}", wanted.until),
-        ("lower(file_name) LIKE lower({}) ESCAPE '!'", _part(wanted.search)),
+        ("lower(file_name) LIKE lower({}) ESCAPE '!'", containing(wanted.search) if wanted.search else None),
     ):
         if value is not None:
             parts.append(condition)
             arguments.append(value)
     return " AND ".join(parts), arguments
-
-
-def _part(text: str | None) -> str | None:
-    """The pattern of everything that contains `text`, as it is."""
-    if not text:
-        return None
-    for special in "!%_":
-        text = text.replace(special, f"!{special}")
-    return f"%{text}%"

@@ -11,10 +11,7 @@ import pytest
 from fluxgate_printing.dashboard_files import BUILT
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.support.octoprint import octoprint, octoprint_server
 from tests.support.printing_gateway import PrintingGateway
-
-__all__ = ["octoprint", "octoprint_server"]
 
 AXE = Path(__file__).parents[2] / "ui/node_modules/axe-core/axe.min.js"
 expect.set_options(timeout=15_000)
@@ -29,8 +26,17 @@ EXPECTED = re.compile(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A module's tests share a gateway and a browser, so they go to one worker."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """No longer than a module: while Playwright runs, its thread can run no other event loop."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.fail("no Chromium: install the chromium package", pytrace=False)

@@ -7,11 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from plugins.printing.tests.e2e.backends import BACKENDS, Backend, running_backend
-from tests.support.moonraker import moonraker, moonraker_server
-from tests.support.octoprint import octoprint, octoprint_server
-from tests.support.prusalink import prusalink, prusalink_server
-
-__all__ = ["moonraker", "moonraker_server", "octoprint", "octoprint_server", "prusalink", "prusalink_server"]
 
 
 @pytest.fixture(scope="package", params=BACKENDS)

@@ -108,6 +108,7 @@ NEEDED = {
     "PATCH /jobs/{}/status": OPERATE,
     "POST /jobs/sync/{}": OPERATE,
     "POST /jobs/{}/link": OPERATE,
+    "GET /projects": LOOK,
     "GET /projects/{}/files": LOOK,
     "GET /projects/{}/stats": LOOK,
     "GET /projects/{}/stats/detailed": LOOK,
@@ -390,6 +391,16 @@ def test_projects(site: Site) -> None:
     for statement in statements:
         execute(gateway, statement)
     erik, viola, paula, otto = (site.with_(user) for user in ("erik", "viola", "paula", "otto"))
+    shown = {"id": ids["open"], "externalId": "cuid-open", "title": "open"}
+    for client, may_print in ((erik, True), (paula, True), (viola, False)):
+        assert ok(client.get("/projects")) == {"projects": [{**shown, "mayPrint": may_print}]}
+    assert ok(site.with_("ole").get("/projects")) == {"projects": []}
+    everything = ok(site.with_("ada", "admin").get("/projects?search=O"))["projects"]
+    assert [one["title"] for one in everything if one["externalId"] in {"cuid-open", "cuid-closed"}] == [
+        "closed",
+        "open",
+    ]
+    assert ok(erik.get("/projects?search=%25&limit=1")) == {"projects": []}
     assert upload(erik, "shared.gcode", project_id="cuid-open").status_code == 201
     for client in (erik, viola, paula, site.with_("mara")):
         assert "shared.gcode" in names(client)

@@ -20,12 +20,10 @@ from fluxgate_printing.settings import (
 )
 
 from plugins.printing.tests.printers.rig import Rig
-from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer, moonraker, moonraker_server
-from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer, octoprint, octoprint_server
+from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer
+from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer
 from tests.support.octoprint_fleet import KEY, OctoPrintFleet
-from tests.support.prusalink import PRUSALINK_MARKS, PrusaLinkServer, prusalink, prusalink_server
-
-__all__ = ["moonraker", "moonraker_server", "octoprint", "octoprint_server", "prusalink", "prusalink_server"]
+from tests.support.prusalink import PRUSALINK_MARKS, PrusaLinkServer
 
 RIGS = [
     pytest.param("octoprint", marks=OCTOPRINT_MARKS),

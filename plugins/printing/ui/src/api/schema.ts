@@ -1247,6 +1247,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/printing/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's projects
+         * @description Who may: printing viewer, scope printing:view.
+         */
+        get: operations["ApiPrintingProjectsListed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/printing/projects/{project_id}/files": {
         parameters: {
             query?: never;
@@ -2738,6 +2758,24 @@ export interface components {
             files: components["schemas"]["printing.FileItem"][];
             /** Format: uuid */
             project_id: string;
+        };
+        /**
+         * ProjectItem
+         * @description A project that the caller has to do with. `external_id`: FluxStudio's own id.
+         */
+        "printing.ProjectItem": {
+            externalId: string | null;
+            /** Format: uuid */
+            id: string;
+            mayPrint: boolean;
+            title: string;
+        };
+        /**
+         * ProjectList
+         * @description `GET /projects`, by title.
+         */
+        "printing.ProjectList": {
+            projects: components["schemas"]["printing.ProjectItem"][];
         };
         /**
          * ProjectStats
@@ -6215,6 +6253,45 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            429: components["responses"]["429"];
+            503: components["responses"]["503"];
+            /** @description Any other problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["fluxgate.Problem"];
+                };
+            };
+        };
+    };
+    ApiPrintingProjectsListed: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description A part of the title. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["printing.ProjectList"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             503: components["responses"]["503"];
             /** @description Any other problem. */

@@ -9,6 +9,7 @@ import { print } from "./en/print";
 import { printer, wall } from "./en/printer";
 import { printers } from "./en/printers";
 import { problems } from "./en/problems";
+import { project } from "./en/project";
 import { queue } from "./en/queue";
 import { settings } from "./en/settings";
 import { noAccess, notFound } from "./en/shell";
@@ -29,6 +30,7 @@ export const text = {
   wall,
   printers,
   problems,
+  project,
   queue,
   settings,
   noAccess,

@@ -9,6 +9,7 @@ import type { FileView } from "@/api/types";
 import { Button, Dialog, Failed, Loading, Notice, SelectField, TextField, told } from "@/design";
 import { useLive } from "@/live";
 import { text } from "@/text";
+import { ProjectField } from "../ProjectField";
 import { EstimateView } from "./EstimateView";
 import { needsOf, slicedMaterial } from "./fit";
 import { Options } from "./Options";
@@ -217,15 +218,7 @@ function Opened({ open, onClose, filename, initial }: Props) {
                 ...(isNative ? [{ value: "hold" as const, label: said.hold, about: said.holdHint }] : []),
               ]}
             />
-            <TextField
-              label={said.project}
-              hint={said.projectHint}
-              maxLength={255}
-              autoComplete="off"
-              value={project}
-              onChange={(event) => setProject(event.target.value)}
-              error={errorAt("project_id")}
-            />
+            <ProjectField isOptional value={project} onChange={setProject} error={errorAt("project_id")} />
           </div>
         </form>
       )}

@@ -1,4 +1,6 @@
+import type { ReactNode } from "react";
 import type { FileView } from "@/api/types";
+import { ProjectName } from "@/cards/ProjectName";
 import { format, text } from "@/text";
 import styles from "./Facts.module.css";
 
@@ -8,7 +10,7 @@ const words = text.files.one.facing;
 export function Facts({ file }: { file: FileView }) {
   const says = file.metadata;
   const size = says.boundingBox?.size;
-  const facts: [string, string | null][] = [
+  const facts: [string, ReactNode][] = [
     [words.time, says.estimatedTime === null ? null : format.duration(says.estimatedTime)],
     [words.material, says.material],
     [words.grams, says.filamentGrams === null ? null : format.grams(says.filamentGrams)],
@@ -26,7 +28,7 @@ export function Facts({ file }: { file: FileView }) {
     [words.size, format.bytes(file.size)],
     [words.date, format.moment(file.date * 1000)],
     [words.by, file.uploadedBy],
-    [text.files.one.project, file.projectId],
+    [text.files.one.project, file.projectId && <ProjectName key={file.projectId} id={file.projectId} />],
   ];
   return (
     <dl className={styles.facts}>

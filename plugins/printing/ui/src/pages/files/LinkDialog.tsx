@@ -4,9 +4,10 @@ import { type FormEvent, useId, useState } from "react";
 import { linkFile, unlinkFile } from "@/api/files";
 import { Problem } from "@/api/problem";
 import { fileQuery } from "@/api/queries";
-import { Button, Dialog, Failed, failed, Loading, TextField, told } from "@/design";
+import { ProjectField } from "@/cards/ProjectField";
+import { ProjectName } from "@/cards/ProjectName";
+import { Button, Dialog, Failed, failed, Loading, told } from "@/design";
 import { text } from "@/text";
-import styles from "./LinkDialog.module.css";
 
 const words = text.files.link;
 
@@ -77,19 +78,11 @@ export function LinkDialog({ name, open, onClose }: { name: string; open: boolea
         <Loading lines={2} />
       ) : linked ? (
         <p>
-          {words.linkedTo} <code className={styles.id}>{linked}</code>
+          {words.linkedTo} <ProjectName id={linked} />
         </p>
       ) : (
         <form id={form} onSubmit={send}>
-          <TextField
-            label={words.field}
-            hint={words.hint}
-            value={project}
-            error={error}
-            autoComplete="off"
-            spellCheck={false}
-            onChange={(event) => setProject(event.target.value)}
-          />
+          <ProjectField value={project} onChange={setProject} error={error} />
         </form>
       )}
     </Dialog>
@@ -101,7 +94,7 @@ function inWords(problem: Problem): string {
     case "FILE_LINKED_ELSEWHERE":
       return words.elsewhere;
     case "PROJECT_NOT_FOUND":
-      return words.unknown;
+      return text.project.unknown;
     case "PROJECT_FORBIDDEN":
       return words.forbidden;
     default:

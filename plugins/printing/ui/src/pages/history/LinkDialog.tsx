@@ -3,7 +3,8 @@ import { useId, useState } from "react";
 import { linkJob } from "@/api/history";
 import { Problem } from "@/api/problem";
 import type { JobItem } from "@/api/types";
-import { Button, Dialog, TextField, told } from "@/design";
+import { ProjectField } from "@/cards/ProjectField";
+import { Button, Dialog, told } from "@/design";
 import { text } from "@/text";
 
 const words = text.history;
@@ -31,7 +32,7 @@ export function LinkDialog({ job, onClose }: { job: JobItem; onClose: () => void
       actions={
         <>
           <Button onClick={onClose}>{text.common.cancel}</Button>
-          <Button look="primary" type="submit" form={form} busy={link.isPending}>
+          <Button look="primary" type="submit" form={form} busy={link.isPending} disabled={!project.trim()}>
             {words.link.submit}
           </Button>
         </>
@@ -44,15 +45,10 @@ export function LinkDialog({ job, onClose }: { job: JobItem; onClose: () => void
           link.mutate();
         }}
       >
-        <TextField
-          label={words.link.project}
-          hint={words.link.projectHint}
-          error={problem && (problem.status === 404 ? words.link.unknown : problem.message)}
+        <ProjectField
           value={project}
-          required
-          maxLength={255}
-          autoComplete="off"
-          onChange={(event) => setProject(event.target.value)}
+          onChange={setProject}
+          error={problem && (problem.status === 404 ? text.project.unknown : problem.message)}
         />
       </form>
     </Dialog>

@@ -236,7 +236,12 @@ function outOfBounds({ min, above, max }: Field, value: number): string | undefi
 }
 
 function fits({ pattern }: Field, typed: string): boolean {
-  return pattern === undefined || new RegExp(pattern, "u").test(typed);
+  if (pattern === undefined) return true;
+  try {
+    return new RegExp(pattern, "u").test(typed);
+  } catch {
+    return true; // not one of a browser's: the gateway judges
+  }
 }
 
 function toNumber(typed: string): number | undefined {

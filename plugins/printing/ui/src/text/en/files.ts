@@ -72,8 +72,6 @@ export const files = {
   link: {
     title: "Project of this file",
     about: "A file of a project is printed for that project, by those who may print for it.",
-    field: "Project",
-    hint: "The project's id, as its page in FluxStudio shows it.",
     linkedTo: "It belongs to this project:",
     action: "Link",
     unlink: "Unlink",
@@ -82,7 +80,6 @@ export const files = {
     unlinked: "The file belongs to no project now",
     elsewhere:
       "The file belongs to another project already. Whoever may change that one has to unlink it first.",
-    unknown: "There is no such project, or you have nothing to do with it.",
     forbidden: "In this project you may look, but not change.",
   },
   one: {

@@ -86,9 +86,6 @@ export const history = {
     title: "Link to a project",
     about: (file: string) =>
       `This print of ${file} will count for the project. It can't be moved to another afterwards.`,
-    project: "Project",
-    projectHint: "The project's id, as FluxStudio shows it, or its UUID",
-    unknown: "There is no such project, or you have nothing to do with it.",
     submit: "Link",
     done: (project: string) => `Linked to ${project}`,
     linked: "Linked",

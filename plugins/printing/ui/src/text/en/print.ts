@@ -17,8 +17,6 @@ export const print = {
   priority: "Priority",
   priorities: { urgent: "Urgent", high: "High", normal: "Normal", low: "Low" } as Record<string, string>,
   priorityValue: (word: string, value: number) => `${word} (${value})`,
-  project: "Project",
-  projectHint: "Its id, here or in your other system. Empty: none.",
 
   target: "Printer",
   any: "Any printer that fits",
