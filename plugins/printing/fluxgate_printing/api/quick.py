@@ -9,7 +9,7 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from fluxgate.errors import BadRequestError, ProblemError
+from fluxgate.errors import ProblemError, UnprocessableError
 from fluxgate.plugin import AuditNotes, Principal
 from fluxgate_printing.access import OPERATE, VIEW
 from fluxgate_printing.api import docs
@@ -118,10 +118,10 @@ async def remote_quick_print(
 
 
 def _check_material(material: str | None, costs: Costs, field: str) -> None:
-    """BadRequestError unless it is one of the usual ones or has a price."""
+    """UnprocessableError MATERIAL_UNKNOWN unless it is one of the usual ones or has a price."""
     known = sorted({*STANDARD_MATERIALS, *costs.prices})
     if material is not None and material.strip().upper() not in known:
-        raise BadRequestError(f"{field} is none of {', '.join(known)}.", code="INVALID_REQUEST", field=field)
+        raise UnprocessableError(f"{field} is none of {', '.join(known)}.", code="MATERIAL_UNKNOWN", field=field)
 
 
 def _estimate(taken: Forecast, material: str | None, printer: str, costs: Costs) -> Estimate:
