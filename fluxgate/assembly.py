@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -14,7 +15,7 @@ from litestar.routes import HTTPRoute
 from fluxgate.address import ClientAddress
 from fluxgate.browser.csp import check_additions
 from fluxgate.errors import PluginError
-from fluxgate.litestar_app import build_litestar
+from fluxgate.litestar_app import build_litestar, try_litestar
 from fluxgate.plugin import PluginSpec, Policy
 from fluxgate.plugins.loading import PLUGIN_ERRORS
 from fluxgate.plugins.record import PluginRecord, ui_path_fault
@@ -69,7 +70,8 @@ def assemble(records: Iterable[PluginRecord], settings: Settings, own: Iterable[
             routes += _ui(record, record.spec)
             _check_names(record.spec)
             # An app over all handlers so far: what doesn't go together shows here, and not in everybody's app.
-            trial = build_litestar([*routers, router], settings.limits) if router is not None else holder.app
+            build = try_litestar if routers else build_litestar  # one plugin's have been tried
+            trial = build([*routers, router], settings.limits) if router is not None else holder.app
             table = _table([*taken, *routes])
         except PLUGIN_ERRORS as error:
             record.fail("routes" if isinstance(error, DuplicateRouteError) else "declaration", error)
@@ -302,7 +304,7 @@ def _handlers(record: PluginRecord, spec: PluginSpec, endpoint: ASGIApp) -> tupl
         return None, []
     handlers = cast("list[ControllerRouterHandler]", list(spec.handlers))
     router = Router(path=record.prefix, route_handlers=handlers, tags=[record.name])
-    trial = build_litestar([router])
+    trial = try_litestar([router])
     routes: list[Route] = []
     seen: set[Router] = set()
     for declared in trial.routes:
@@ -347,11 +349,18 @@ def _typed(doc: RouteDoc, handler: HTTPRouteHandler) -> RouteDoc:
 def _of_type(body: Body | None, annotation: object) -> Body | None:
     if annotation is None or (body is not None and body.type is not None):
         return body
+    if not _is_json(annotation):
+        return body  # Litestar's own description stays
+    return msgspec.structs.replace(body or Body(), type=annotation)
+
+
+@functools.cache
+def _is_json(annotation: object) -> bool:
     try:
         msgspec.json.schema(annotation)
     except (TypeError, ValueError):
-        return body  # not JSON: Litestar's own description stays
-    return msgspec.structs.replace(body or Body(), type=annotation)
+        return False
+    return True
 
 
 def _refuse_hidden(record: PluginRecord, handler: HTTPRouteHandler, seen: set[Router]) -> None:

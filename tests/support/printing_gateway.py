@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar
 import asyncpg
 import httpx
 
+from tests.support.forked import Forked
 from tests.support.plain import NO_AUTHORITIES
 from tests.support.postgres import in_a_loop_of_its_own
 
@@ -63,7 +64,7 @@ class PrintingGateway:
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fluxgate-printing-"))
         self.database_url = database_url or f"sqlite:///{self.folder}/fluxgate-data/fluxgate.sqlite"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | subprocess.Popen[bytes] | None = None
         self.url = ""
         self.client = httpx.Client(trust_env=False, timeout=30, headers=headers, verify=NO_AUTHORITIES)
         self._log = self.folder / "log"
@@ -122,17 +123,16 @@ class PrintingGateway:
         status = self.health()["plugins"]["printing"]["status"]
         assert status == ("quarantined" if quarantined else "active"), f"the plugin is {status}:\n{self.log}"
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self) -> Forked | subprocess.Popen[bytes]:
         """Start it, and wait for nothing."""
-        with self._log.open("ab") as log, self._out.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, *self.program],
-                cwd=self.folder,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-            )
+        self._out.write_bytes(b"")
+        if self.env["PYTHONPATH"] == os.environ.get("PYTHONPATH", ""):
+            self.process = Forked(self.program, cwd=self.folder, env=self.env, out=self._out, log=self._log)
+        else:  # plugins and drivers of its own are looked for when it is imported
+            with self._log.open("ab") as log, self._out.open("ab") as out:
+                self.process = subprocess.Popen(
+                    [sys.executable, *self.program], cwd=self.folder, env=self.env, stdout=out, stderr=log
+                )
         return self.process
 
     def stop(self) -> None:

@@ -43,6 +43,7 @@ def test_a_printer_is_added_and_prints(
     page.get_by_label("Waits until the bed is clear").select_option("No")
     page.get_by_role("switch", name=re.compile("default")).check()
     page.get_by_role("button", name="Add the printer").click()
+    expect(page.get_by_text("ender is added.")).to_be_visible()
     page.get_by_role("link", name="Printers", exact=True).click()
     card = page.get_by_role("article", name="ender")
     expect(card).to_contain_text("Ready")

@@ -179,7 +179,7 @@ function Form({ driver, entry, entered, onEnter, onReload }: FormProps) {
       free();
       await changed(queries);
       told(entry ? text.settings.done.saved(saved.name) : text.settings.done.added(saved.name));
-      navigate("/settings");
+      if (form.current) navigate("/settings"); // whoever went elsewhere meanwhile stays there
     } catch (error) {
       refused(Problem.from(error));
     } finally {
