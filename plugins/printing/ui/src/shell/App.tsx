@@ -29,7 +29,7 @@ const AccountPage = lazy(() => import("@/pages/account/AccountPage"));
 const WallPage = lazy(() => import("@/pages/wall/WallPage"));
 
 export function App() {
-  const [queries] = useState(makeQueryClient);
+  const [queries] = useState(begin);
   return (
     <CSPProvider disableStyleElements>
       <QueryClientProvider client={queries}>
@@ -46,6 +46,14 @@ export function App() {
       </QueryClientProvider>
     </CSPProvider>
   );
+}
+
+/** Asks who is calling while the first page is still drawn. */
+function begin() {
+  const queries = makeQueryClient();
+  void queries.prefetchQuery(whoQuery);
+  void queries.prefetchQuery(meQuery);
+  return queries;
 }
 
 /** Its children once it is known who is calling, and that they may look. */

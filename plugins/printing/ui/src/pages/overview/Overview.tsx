@@ -1,5 +1,5 @@
 import { LayoutGrid, Monitor, Printer, Rows3, SearchX } from "lucide-react";
-import { memo, useMemo, useState } from "react";
+import { memo, startTransition, useEffect, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { useShallow } from "zustand/react/shallow";
 import { useCan } from "@/api/queries";
@@ -20,6 +20,7 @@ import { Toolbar } from "./Toolbar";
 import { Welcome } from "./Welcome";
 
 const FILTERED_FROM = 9;
+const SCREENFUL = 12;
 const VIEWS = ["cards", "rows"] as const;
 
 /** Every printer at a glance. */
@@ -86,15 +87,24 @@ export function Overview() {
       ) : view === "rows" ? (
         <Rows names={names} />
       ) : (
-        <ul className={styles.grid}>
-          {names.map((name) => (
-            <li key={name}>
-              <One name={name} />
-            </li>
-          ))}
-        </ul>
+        <Cards names={names} />
       )}
     </Page>
+  );
+}
+
+/** What fits on a screen comes first, and may be looked at while the others follow. */
+function Cards({ names }: { names: readonly string[] }) {
+  const [isWhole, setWhole] = useState(false);
+  useEffect(() => startTransition(() => setWhole(true)), []);
+  return (
+    <ul className={styles.grid}>
+      {(isWhole ? names : names.slice(0, SCREENFUL)).map((name) => (
+        <li key={name}>
+          <One name={name} />
+        </li>
+      ))}
+    </ul>
   );
 }
 
