@@ -37,7 +37,7 @@ def signed(**claims: Any) -> dict[str, str]:
 
 @asynccontextmanager
 async def gateway(raw: RawServer, **fields: Any) -> AsyncIterator[RunningGateway]:
-    settings = trusting(**{"jwks_url": f"{raw.url}/keys", "jwks_timeout": 0.5, "jwks_min_interval": 0.0, **fields})
+    settings = trusting(**{"jwks_url": f"{raw.url}/keys", "jwks_timeout": 5.0, "jwks_min_interval": 0.0, **fields})
     async with running_gateway(who(), settings=asking(settings)) as running:
         yield running
 
