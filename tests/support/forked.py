@@ -59,10 +59,6 @@ class Forked:
         if self.returncode is None:
             os.kill(self.pid, number)
 
-    def terminate(self) -> None:
-        """SIGTERM."""
-        self.send_signal(signal.SIGTERM)
-
     def kill(self) -> None:
         """SIGKILL."""
         self.send_signal(signal.SIGKILL)
@@ -80,8 +76,8 @@ def _run(arguments: list[str], cwd: str, env: dict[str, str], out: str, log: str
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         if arguments[0] == "-m":
             sys.argv = arguments[1:]

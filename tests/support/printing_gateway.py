@@ -131,7 +131,12 @@ class PrintingGateway:
         else:  # plugins and drivers of its own are looked for when it is imported
             with self._log.open("ab") as log, self._out.open("ab") as out:
                 self.process = subprocess.Popen(
-                    [sys.executable, *self.program], cwd=self.folder, env=self.env, stdout=out, stderr=log
+                    [sys.executable, *self.program],
+                    cwd=self.folder,
+                    env=self.env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=log,
                 )
         return self.process
 

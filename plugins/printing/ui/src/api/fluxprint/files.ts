@@ -14,9 +14,23 @@ interface Wanted {
 /** What of a file is certain. */
 type Said = Pick<FileItem, "name"> & Partial<FileItem>;
 
+let asked: ReturnType<typeof ask> | null = null;
+
+function ask() {
+  return ok(api.GET("/api/printing/files"));
+}
+
+/** All of them. Each line of a page asks for its own file: whoever asks meanwhile gets the same answer. */
+function readAll(): ReturnType<typeof ask> {
+  asked ??= ask().finally(() => {
+    asked = null;
+  });
+  return asked;
+}
+
 /** A page of what fits, in order. Rejects with a `Problem`. */
 export async function readFiles({ search, sort, limit, offset }: Wanted): Promise<Of<"FilesView">> {
-  const said = await ok(api.GET("/api/printing/files"));
+  const said = await readAll();
   const all = (said.files ?? []).map(item);
   const key = sort.replace("-", "") as "name" | "date" | "size";
   const fit = all
@@ -39,7 +53,7 @@ export async function readFiles({ search, sort, limit, offset }: Wanted): Promis
 
 /** Rejects with a `Problem`, 404 if the service lists none of this name. */
 export async function readFile(name: string): Promise<FileView> {
-  const { files } = await ok(api.GET("/api/printing/files"));
+  const { files } = await readAll();
   const file = files?.find((one) => one.name === name);
   if (!file) throw new Problem(404, "FILE_NOT_FOUND", text.files.one.gone);
   return {

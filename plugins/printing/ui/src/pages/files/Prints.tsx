@@ -1,17 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { CircleCheck, CircleSlash, CircleX } from "lucide-react";
 import { printsOfQuery } from "@/api/files";
-import { Badge, Failed, Loading, type Tone } from "@/design";
+import { ResultBadge } from "@/cards/ResultBadge";
+import { Failed, Loading } from "@/design";
 import { format, text } from "@/text";
 import styles from "./Small.module.css";
 
 const words = text.files.one.prints;
-
-const LOOKS: Record<string, [Tone, typeof CircleX]> = {
-  completed: ["good", CircleCheck],
-  failed: ["bad", CircleX],
-  canceled: ["idle", CircleSlash],
-};
 
 /** How the prints of a file ended, the last first. */
 export function Prints({ name }: { name: string }) {
@@ -36,26 +30,19 @@ export function Prints({ name }: { name: string }) {
           </tr>
         </thead>
         <tbody>
-          {prints.map((job) => {
-            const [tone, Picture] = LOOKS[job.status] ?? ["idle", CircleSlash];
-            return (
-              <tr key={job.id}>
-                <td>
-                  <Badge tone={tone} icon={<Picture aria-hidden />}>
-                    {text.history.results[job.status] ?? job.status}
-                  </Badge>
-                </td>
-                <td>
-                  {format.moment(
-                    job.completed_at ?? job.canceled_at ?? job.error_timestamp ?? job.updated_at,
-                  )}
-                </td>
-                <td>{job.printer_name ?? format.NOTHING}</td>
-                <td>{format.duration(job.duration_seconds)}</td>
-                <td>{format.grams(job.material_used)}</td>
-              </tr>
-            );
-          })}
+          {prints.map((job) => (
+            <tr key={job.id}>
+              <td>
+                <ResultBadge job={job} />
+              </td>
+              <td>
+                {format.moment(job.completed_at ?? job.canceled_at ?? job.error_timestamp ?? job.updated_at)}
+              </td>
+              <td>{job.printer_name ?? format.NOTHING}</td>
+              <td>{format.duration(job.duration_seconds)}</td>
+              <td>{format.grams(job.material_used)}</td>
+            </tr>
+          ))}
         </tbody>
       </table>
     </div>

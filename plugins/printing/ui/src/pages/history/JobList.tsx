@@ -1,11 +1,12 @@
 import { ChevronDown } from "lucide-react";
 import { Fragment, useId, useState } from "react";
 import type { JobItem } from "@/api/types";
+import { ResultBadge } from "@/cards/ResultBadge";
 import { Card, useMedia } from "@/design";
 import { text } from "@/text";
 import styles from "./History.module.css";
 import { JobActions } from "./JobActions";
-import { Cost, Ended, FileName, FilePicture, Material, Place, ResultBadge, Taken } from "./parts";
+import { Cost, Ended, FileName, FilePicture, Material, Place, Taken } from "./parts";
 
 const words = text.history;
 

@@ -1,32 +1,16 @@
 /** What is shown of one job that ended, in a table's cell or on a card. */
 import { useQuery } from "@tanstack/react-query";
-import { CircleCheck, CircleSlash, CircleX, FileBox, FileX } from "lucide-react";
+import { FileBox, FileX } from "lucide-react";
 import { useState } from "react";
 import { Link } from "wouter";
 import { address } from "@/api/client";
 import { knownFileQuery } from "@/api/history";
 import { optionsQuery } from "@/api/queries";
 import type { JobItem } from "@/api/types";
-import { Badge, type Tone } from "@/design";
 import { format, text } from "@/text";
 import styles from "./History.module.css";
 
 const words = text.history;
-
-const LOOKS: Record<string, [Tone, typeof CircleCheck]> = {
-  completed: ["good", CircleCheck],
-  failed: ["bad", CircleX],
-  canceled: ["idle", CircleSlash],
-};
-
-export function ResultBadge({ job }: { job: JobItem }) {
-  const [tone, Picture] = LOOKS[job.status] ?? ["idle", CircleSlash];
-  return (
-    <Badge tone={tone} icon={<Picture aria-hidden />}>
-      {words.results[job.status] ?? job.status}
-    </Badge>
-  );
-}
 
 /** Whether the file that was printed is still there by its name; undefined: not known yet. */
 export function useFileThere(job: JobItem): boolean | undefined {
