@@ -3,7 +3,6 @@ with files, jobs and a history."""
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import sys
 import uuid
@@ -13,6 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.support.chromium import chromium
 from tests.support.printing_gateway import PrintingGateway, wait_for
 from tests.support.sliced import sliced
 
@@ -41,15 +41,12 @@ PAGES = {
 
 def main() -> int:
     FOLDER.mkdir(exist_ok=True)
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        raise SystemExit("no Chromium: install the chromium package")
     with (
         PrintingGateway(f"[plugins.printing]\ndefault_printer = 'ender-3'\nbed_gate = true\n{CONFIG}") as gateway,
         sync_playwright() as playwright,
     ):
         seed(gateway)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for name, path in PAGES.items():
             take(browser, gateway.url + "/printing" + path, name)
         browser.close()

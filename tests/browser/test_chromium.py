@@ -6,7 +6,6 @@ from __future__ import annotations
 import http.server
 import json
 import queue
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from fluxgate.plugin import PUBLIC, PluginSpec, StaticUI, StreamRoute
 from fluxgate.settings import AuthSettings, BrowserSettings, Settings
 from fluxgate.testing import plugin_record, serving_gateway
 from fluxgate.types import Receive, Scope, Send
+from tests.support.chromium import chromium
 
 GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
 FRAME = """<!doctype html><title>ui</title>
@@ -124,13 +124,10 @@ def gateway(pages: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 def visit(folder: Path, url: str) -> dict[str, Any]:
     """What the page saw."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("no Chromium: install the chromium package", pytrace=False)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                chromium,
+                chromium(),
                 "--headless",
                 "--no-sandbox",
                 "--disable-gpu",

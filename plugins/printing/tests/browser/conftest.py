@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from fluxgate_printing.dashboard_files import BUILT
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.support.chromium import chromium
 from tests.support.printing_gateway import PrintingGateway
 
 AXE = Path(__file__).parents[2] / "ui/node_modules/axe-core/axe.min.js"
@@ -37,14 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """No longer than a module: while Playwright runs, its thread can run no other event loop."""
-    # the shell takes a third less of the processor
-    chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("no Chromium: install the package chromium-headless-shell or chromium", pytrace=False)
     if not (BUILT / "index.html").is_file():
         pytest.fail("the dashboard isn't built: make ui", pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield browser
         browser.close()
 
