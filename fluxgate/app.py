@@ -41,6 +41,7 @@ from fluxgate.policy import AUTHENTICATED, PUBLIC, Policy, Require
 from fluxgate.proxy.forward import CLIENT_CLOSED_REQUEST, ClientGone, ResponseBroken
 from fluxgate.routing import WEBSOCKET, Match, Route
 from fluxgate.settings import Settings
+from fluxgate.standing import Standing
 from fluxgate.store import Store
 from fluxgate.telemetry import Telemetry
 from fluxgate.types import Receive, Scope, Send
@@ -89,7 +90,7 @@ class Gateway:
         self.telemetry = Telemetry(settings.telemetry, settings.gateway.log_format)
         uis = {record.name: record.spec.ui if record.spec else None for record in self.host.records}
         self._browser = Browser(settings, uis)
-        self._guard = Guard(self.auth, self.limits, self.audit)
+        self._guard = Guard(self.auth, self.limits, self.audit, Standing(self.auth, settings.auth.recheck_seconds))
         self._openapi_body: bytes | None = None
         self._exposition: Exposition | None = None
 

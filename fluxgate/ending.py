@@ -6,7 +6,7 @@ import asyncio
 
 from fluxgate.types import Receive, Send
 
-__all__ = ["ENDING", "client_left", "end_stream"]
+__all__ = ["client_left", "end_stream"]
 
 ENDING = 1.0
 """Seconds that a client has to take what is on the way to it when the server ends."""

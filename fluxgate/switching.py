@@ -12,7 +12,10 @@ from collections.abc import Awaitable, Callable
 
 from fluxgate.types import RawHeaders
 
-__all__ = ["Switch", "SwitchedProtocol"]
+__all__ = ["WITHDRAWN", "Switch", "SwitchedProtocol"]
+
+WITHDRAWN = "you may not have this any more"
+"""What a caller is told whose connection is ended for that."""
 
 
 class SwitchedProtocol(asyncio.Protocol):
@@ -24,6 +27,10 @@ class SwitchedProtocol(asyncio.Protocol):
     @abstractmethod
     def shutdown(self) -> None:
         """The server ends: close in the way of the protocol, soon."""
+
+    @abstractmethod
+    def withdraw(self) -> None:
+        """The caller may not have it any more: the same, saying that."""
 
     @abstractmethod
     async def wait_closed(self) -> None:

@@ -64,8 +64,10 @@ class Authenticator:
         self._refused: Recent[UnauthenticatedError] = Recent(_REFUSED)
         self._tokens = TokenVerifier(settings)
         self._keyring = Keyring(settings.auth.keys, store)
-        self._sessions = Sessions(settings.auth.session, store, self._keyring)
+        self._sessions = Sessions(settings.auth.session, store, self._keyring, self._withdrawn)
         self._links = Links(SigningSecret(settings))
+        self.on_withdrawn: Callable[[], None] = lambda: None
+        """Called when a key was revoked, or a session ended, by this process."""
 
     def routes(self, resolve: Resolve) -> list[Route]:
         """The routes below `/-/auth/`. `resolve`: the route table, once it is there."""
@@ -108,6 +110,17 @@ class Authenticator:
                 raise
             scope["fluxgate.refused"] = problem
             return ANONYMOUS
+
+    async def identify_again(self, principal: Principal, scope: Scope) -> Principal:
+        """The caller of a request that was let through as `principal`. Raises what `identify` does.
+
+        A link's time is the time to begin: what was begun with it goes on while the key that it was made with is good.
+        """
+        if principal.method == "link":
+            if principal.credential:
+                await self._keyring.check_valid(principal.credential, asked_lately=True)
+            return principal
+        return await self.identify(scope)
 
     def is_secure(self, scope: Scope) -> bool:
         """Whether the client speaks https, to us or to a proxy that is trusted."""
@@ -180,6 +193,9 @@ class Authenticator:
         sent = [value for name, value in scope["headers"] if name == CSRF_FIELD]
         if len(sent) != 1 or not compare_digest(sent[0], session.csrf.encode("ascii")):
             raise ForbiddenError("Load the page again, and then try again.", code="CSRF_FAILED", field="x-csrf-token")
+
+    def _withdrawn(self) -> None:
+        self.on_withdrawn()
 
     def _forget_key(self, key_id: str) -> None:
         self._keyring.forget(key_id)

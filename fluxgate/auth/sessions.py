@@ -53,8 +53,10 @@ class LiveSession(msgspec.Struct, frozen=True):
 class Sessions:
     """The sessions of one gateway process."""
 
-    def __init__(self, settings: SessionSettings, store: Store, keyring: Keyring) -> None:
+    def __init__(self, settings: SessionSettings, store: Store, keyring: Keyring, on_ended: Callable[[], None]) -> None:
+        """`on_ended` is called when sessions have ended here before their time, with their key too."""
         self._settings = settings
+        self._on_ended = on_ended
         self._store = store
         self._keyring = keyring
         self._recent: Recent[LiveSession] = Recent(REMEMBERED)
@@ -129,6 +131,7 @@ class Sessions:
         # What is being read from the database at this moment isn't remembered either.
         self._forgotten += 1
         self._recent.drop(which)
+        self._on_ended()
 
     async def _clean_up(self, now: datetime) -> None:
         """Delete what has ended, now and then."""

@@ -11,6 +11,7 @@ import os
 __all__ = ["GOING_AWAY", "INTERNAL_ERROR", "FrameTracker", "close_frame"]
 
 GOING_AWAY = 1001
+POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 """Also for an upstream that died: 1014 (bad gateway) would fit better, but isn't RFC 6455's and not every client takes
 it."""

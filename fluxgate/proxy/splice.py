@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 
-from fluxgate.proxy.frames import GOING_AWAY, INTERNAL_ERROR, FrameTracker, close_frame
-from fluxgate.switching import SwitchedProtocol
+from fluxgate.proxy.frames import GOING_AWAY, INTERNAL_ERROR, POLICY_VIOLATION, FrameTracker, close_frame
+from fluxgate.switching import WITHDRAWN, SwitchedProtocol
 
 __all__ = ["Splice"]
 
@@ -87,6 +87,10 @@ class Leg(SwitchedProtocol):
     def shutdown(self) -> None:
         """Part of SwitchedProtocol."""
         self.splice.end(GOING_AWAY, b"the gateway is shutting down")
+
+    def withdraw(self) -> None:
+        """Part of SwitchedProtocol."""
+        self.splice.end(POLICY_VIOLATION, WITHDRAWN.encode())
 
     async def wait_closed(self) -> None:
         """Part of SwitchedProtocol."""

@@ -107,6 +107,15 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             examples=[["https://studio.example.org"]],
         ),
     ] = ()
+    recheck_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=900,
+            description="How often it is asked again whether the caller of a camera, an event stream or a WebSocket "
+            "may still have it, which is ended otherwise. What is withdrawn through this gateway ends at once.",
+        ),
+    ] = 30.0
     jwt: JwtSettings | None = None
     issuers: dict[str, JwtSettings] = {}
     keys: KeySettings = KeySettings()

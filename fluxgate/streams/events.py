@@ -8,7 +8,6 @@ latest of each key.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -16,12 +15,8 @@ from typing import Self
 
 import msgspec
 
-from fluxgate.types import Scope
+__all__ = ["Event", "EventHub", "Listener", "Sees"]
 
-__all__ = ["LONGEST", "Event", "EventHub", "Listener", "Sees", "seconds_left"]
-
-LONGEST = 900.0
-"""Seconds after which a client has to ask again: what it may see may be something else by then."""
 REMEMBERED = 300.0
 """Seconds for which it is remembered that something is gone, for those who come back."""
 
@@ -41,12 +36,6 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 Sees = Callable[[Event], bool]
 """Whether a listener is told an event."""
-
-
-def seconds_left(scope: Scope) -> float:
-    """For how long the request's credentials are good; endless where that isn't known."""
-    expires_at: float | None = scope.get("fluxgate.expires_at")
-    return math.inf if expires_at is None else max(0.0, expires_at - time.time())
 
 
 class EventHub:

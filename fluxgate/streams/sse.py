@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from fluxgate.ending import ENDING, client_left, end_stream
+from fluxgate.ending import client_left, end_stream
 from fluxgate.errors import UnavailableError
-from fluxgate.streams.events import LONGEST, Event, EventHub, Listener, Sees, seconds_left
+from fluxgate.streams.events import Event, EventHub, Listener, Sees
 from fluxgate.streams.unsent import limit_unsent
 from fluxgate.types import Receive, Scope, Send
 
@@ -39,9 +39,8 @@ async def serve_events(
     scope: Scope,
     receive: Receive,
     send: Send,
-    longest: float = LONGEST,
 ) -> None:
-    """Answer GET or HEAD with the events until the client leaves, its credentials expire, or the server ends."""
+    """Answer GET or HEAD with the events until the client leaves, may not have them any more, or the server ends."""
     if scope["method"] == "HEAD":
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -52,12 +51,8 @@ async def serve_events(
         on_ending = scope.get("fluxgate.on_ending")
         if on_ending is not None:
             on_ending(listener.close)
-        timeout = min(longest, seconds_left(scope))
         try:
-            ended, _ = await asyncio.wait((sender, watcher), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            if not ended:
-                listener.close()
-                await asyncio.wait((sender, watcher), timeout=ENDING, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((sender, watcher), return_when=asyncio.FIRST_COMPLETED)
         finally:
             sender.cancel()
             watcher.cancel()

@@ -16,7 +16,7 @@ from websockets.protocol import Protocol, Side, State
 from fluxgate.errors import NotImplementedProblem
 from fluxgate.handshake import OriginRule, accept_of, asked_host, read_handshake
 from fluxgate.streams.unsent import limit_unsent
-from fluxgate.switching import Switch, SwitchedProtocol
+from fluxgate.switching import WITHDRAWN, Switch, SwitchedProtocol
 from fluxgate.types import Receive, Scope, Send
 
 __all__ = ["ClosedError", "SocketApp", "SocketEndpoint", "WebSocket"]
@@ -88,6 +88,10 @@ class WebSocket(SwitchedProtocol):
     def shutdown(self) -> None:
         """Part of SwitchedProtocol."""
         self.close(CloseCode.GOING_AWAY, "the gateway is shutting down")
+
+    def withdraw(self) -> None:
+        """Part of SwitchedProtocol."""
+        self.close(CloseCode.POLICY_VIOLATION, WITHDRAWN)
 
     async def wait_closed(self) -> None:
         """Part of SwitchedProtocol."""

@@ -14,7 +14,7 @@ import msgspec
 
 from fluxgate.errors import BadRequestError, ProblemError, UnprocessableError
 from fluxgate.plugin import Principal, SocketApp, WebSocket
-from fluxgate.streams.events import LONGEST, Event, Listener, seconds_left
+from fluxgate.streams.events import Event, Listener
 from fluxgate.streams.sse import serve_events
 from fluxgate.streams.websocket import ClosedError
 from fluxgate.types import ASGIApp, Receive, Scope, Send
@@ -24,7 +24,7 @@ from fluxgate_printing.service import PrintingService
 
 __all__ = ["events", "socket"]
 
-GOING_AWAY, POLICY_VIOLATION = 1001, 1008
+POLICY_VIOLATION = 1008
 
 
 def events(service: Callable[[], PrintingService]) -> ASGIApp:
@@ -49,10 +49,7 @@ def socket(service: Callable[[], PrintingService]) -> SocketApp:
     async def app(scope: Scope, client: WebSocket) -> None:
         session = _Session(service(), client, scope["fluxgate.principal"])
         try:
-            async with asyncio.timeout(min(LONGEST, seconds_left(scope))):
-                await session.run(_query(scope["query_string"]))
-        except TimeoutError:
-            client.close(GOING_AWAY, "come back")
+            await session.run(_query(scope["query_string"]))
         except ProblemError as problem:
             await session.complain(problem)
             client.close(POLICY_VIOLATION, problem.problem_code)
