@@ -84,20 +84,20 @@ async def test_checks_are_asked_side_by_side_and_for_their_time_only() -> None:
     async def stubborn() -> CheckResult:
         for _ in range(2):
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(1)
+                await asyncio.sleep(10)
         return CheckResult(status="up")
 
     spec = watched(
-        *(HealthCheck(name=f"slow{number}", check=slow, timeout=0.2) for number in range(5)),
-        HealthCheck(name="stubborn", check=stubborn, timeout=0.2),
+        *(HealthCheck(name=f"slow{number}", check=slow, timeout=0.5) for number in range(5)),
+        HealthCheck(name="stubborn", check=stubborn, timeout=0.5),
     )
     async with running_gateway(plugin_record(spec, "watched")) as running:
         begun = time.monotonic()
         health = (await running.client.get("/-/health")).json()
-        assert time.monotonic() - begun < 0.9
+        assert time.monotonic() - begun < 2.5
         assert health["status"] == "degraded"
         for check in health["plugins"]["watched"]["checks"].values():
-            assert (check["status"], check["detail"]) == ("down", "no answer in 0.2 s")
+            assert (check["status"], check["detail"]) == ("down", "no answer in 0.5 s")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("secret"), SystemExit("secret"), asyncio.CancelledError("secret")])

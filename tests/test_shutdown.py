@@ -35,20 +35,20 @@ def told_to_end(gateway: GatewayProcess) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_readiness_fails_first_and_requests_still_pass(upstream: RawUpstream) -> None:
-    gateway = GatewayProcess(upstream.url, drain_delay=1.0)
+    gateway = GatewayProcess(upstream.url, drain_delay=4.0)
     kept = gateway.client()
     kept.send(request_bytes("GET", "/api/t/r/before"))
     kept.answer()
     with told_to_end(gateway):
         begun = time.monotonic()
-        wait_for(lambda: gateway.ask("GET", "/-/health/ready").status == 503, 0.8, "readiness says so")
+        wait_for(lambda: gateway.ask("GET", "/-/health/ready").status == 503, 3, "readiness says so")
         assert gateway.json("/-/health/ready")["state"] == "stopping"
         assert gateway.ask("GET", "/-/health/live").status == 200
         assert gateway.ask("GET", "/api/t/r/meanwhile").body == b"ok"
         kept.send(request_bytes("GET", "/api/t/r/kept"))
         answer = kept.answer()
         assert (answer.body, answer.all(b"connection")) == (b"ok", [b"close"])
-        assert time.monotonic() - begun < 0.9
+        assert time.monotonic() - begun < 3.8
     kept.close()
 
 

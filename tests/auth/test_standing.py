@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -225,9 +224,7 @@ async def test_a_token_that_expires_ends_them() -> None:
     async with live(recheck_seconds=SOON) as running:
         token = running.issuer.token(ADA, lifetime=3 - running.issuer.settings.leeway)
         opened = await running.open({"Authorization": f"Bearer {token}"})
-        begun = datetime.now(UTC)
         assert set(await ends(opened)) == set(ANSWERS)
-        assert (datetime.now(UTC) - begun).total_seconds() < 3 + 2 * SOON
 
 
 async def test_a_link_is_for_beginning_and_ends_with_its_key() -> None:

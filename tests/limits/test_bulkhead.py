@@ -167,7 +167,7 @@ async def test_a_hanging_service_takes_nothing_from_another() -> None:
                 began = time.monotonic()
                 assert (await client.get("/api/fine/ask/quick")).status_code == 200
                 took.append(time.monotonic() - began)
-            assert max(took) < 0.5
+            assert max(took) < 3
             assert (await client.get("/api/stuck/ask/quick")).status_code == 503
             for task in stuck:
                 task.cancel()

@@ -80,8 +80,8 @@ def test_an_attack(gateway: GatewayProcess, mode: str) -> None:
     assert time.monotonic() - began < LONGEST - 2, output
     assert most > CONNECTIONS / 4 or "ranges" in mode, output  # those are answered as fast as they come
     assert "service available:   NO" not in output
-    assert max(took) < 3, statistics.quantiles(took)  # the upstream's threads are in this process too
-    assert statistics.median(took) < 0.1
+    assert max(took) < 5, statistics.quantiles(took)  # the upstream's threads are in this process too
+    assert statistics.median(took) < 0.3
     wait_for(lambda: gateway.pool("raw")["in_use"] == 0)
     with gateway.client() as client:
         client.send(request_bytes("GET", "/api/t/hello/you"))

@@ -134,7 +134,7 @@ async def test_the_source_closes_after_the_linger_and_opens_again() -> None:
             assert camera.opens == round_ + 1, "a viewer who comes within the linger finds it open"
             started = asyncio.get_running_loop().time()
             await eventually(lambda: not camera.active)
-            assert 0.1 < asyncio.get_running_loop().time() - started < 1
+            assert 0.1 < asyncio.get_running_loop().time() - started < 3
 
 
 async def test_the_next_connection_waits_for_the_last_to_close() -> None:

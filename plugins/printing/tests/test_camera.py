@@ -110,7 +110,7 @@ async def test_the_test_picture_is_cheap_and_drawn_only_for_viewers() -> None:
             elapsed, used = time.monotonic() - started, time.process_time() - used
         assert elapsed > 1.2, "ten pictures a second, no more"
         # 3 % of a core here for drawing, sending and this viewer; the bound leaves room for a loaded machine.
-        assert used / elapsed < 0.15
+        assert used / elapsed < 0.3
     finally:
         await camera.aclose()
 

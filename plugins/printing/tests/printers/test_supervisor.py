@@ -156,13 +156,13 @@ async def test_back_off_grows_and_ends_with_the_trouble(driver: Troubled, superv
     await eventually(lambda: len(driver.reads) >= 5)
     gaps = [b - a for a, b in pairwise(driver.reads)]
     for attempt, gap in enumerate(gaps[:4], start=1):
-        assert 0.05 * 2**attempt * 0.5 <= gap < 0.05 * 2**attempt + 0.3
+        assert 0.05 * 2**attempt * 0.5 <= gap < 0.05 * 2**attempt + 1
     driver.trouble = None
     await supervisor.refresh()
     seen = len(driver.reads)
     begun = time.monotonic()
     await eventually(lambda: len(driver.reads) >= seen + 4)
-    assert time.monotonic() - begun < 1, "still waiting as long as before"
+    assert time.monotonic() - begun < 2.5, "still waiting as long as before"
 
 
 async def test_a_dead_printer_delays_no_other(
@@ -177,7 +177,7 @@ async def test_a_dead_printer_delays_no_other(
         await living.wait_for(lambda state: state.status == "idle", 5)
         for _ in range(20):
             await living.refresh()
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 1.8
         assert dead.state.observed_at == 0
         state = await dead.wait_for(lambda state: state.error == "OctoPrint doesn't answer.", 5)
         assert state.status == "offline"
