@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -490,7 +491,11 @@ def test_a_request_is_in_the_log_soon_without_another(site: Site) -> None:
 
 def test_a_reader_that_goes_away_is_no_error(site: Site) -> None:
     with subprocess.Popen(
-        site.command("routes"), cwd=site.folder, env=site.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "fluxgate", "routes"],
+        cwd=site.folder,
+        env=site.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ from typing import Self
 
 import httpx
 
+from tests.support.forked import Forked, run_forked
 from tests.support.plain import NO_AUTHORITIES
 
 LISTENING = re.compile(r"is listening on (http://\S+)")
@@ -54,22 +54,18 @@ class Site:
         own = {
             name: value for name, value in os.environ.items() if not re.match("FLUXGATE_|FLUXPRINT_|OCTOPRINT_", name)
         }
-        return {**own, "PYTHONPATH": str(self.packages), "PYTHONDONTWRITEBYTECODE": "1", **variables}
-
-    def command(self, *arguments: str) -> list[str]:
-        """The command line."""
-        return [sys.executable, "-W", "error", "-m", "fluxgate", *arguments]
+        return {
+            **own,
+            "PYTHONPATH": str(self.packages),
+            "PYTHONWARNINGS": "error",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **variables,
+        }
 
     def fluxgate(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(**variables),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT,
+        return run_forked(
+            ("-m", "fluxgate", *arguments), cwd=self.folder, env=self.environment(**variables), timeout=TIMEOUT
         )
 
     def serve(self, *arguments: str, **variables: str) -> Server:
@@ -83,14 +79,15 @@ class Server:
     def __init__(self, site: Site, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
         self._out = site.folder / "stdout"
         self._log = site.folder / "log"
-        with self._out.open("wb") as out, self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                site.command("run", *arguments),
-                cwd=site.folder,
-                env=site.environment(**variables),
-                stdout=out,
-                stderr=log,
-            )
+        for file in (self._out, self._log):
+            file.write_bytes(b"")
+        self.process = Forked(
+            ("-m", "fluxgate", "run", *arguments),
+            cwd=site.folder,
+            env=site.environment(**variables),
+            out=self._out,
+            log=self._log,
+        )
         deadline = time.monotonic() + TIMEOUT
         while not (found := LISTENING.search(self.printed)):
             if self.process.poll() is not None or time.monotonic() > deadline:

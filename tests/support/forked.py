@@ -1,7 +1,8 @@
 """Python programs in processes of their own that begin with the gateway imported: each is forked from one that has done
 nothing but that. To import it takes more than a second of a core, and the tests start a gateway many hundred times.
 
-All else is as if `python ARGUMENTS` had been started; the command line's own tests and the wheel's do that.
+All else is as if `python ARGUMENTS` had been started, with PYTHONPATH, and with PYTHONWARNINGS if that is `error`; the
+wheel's own test does that.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import runpy
 import signal
 import subprocess
 import sys
+import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["Forked"]
+__all__ = ["Forked", "run_forked"]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.support.imported"])
@@ -64,6 +67,22 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+def run_forked(
+    arguments: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, with what it printed. Raises subprocess.TimeoutExpired."""
+    with tempfile.TemporaryDirectory(prefix="fluxgate-forked-") as folder:
+        out, log = Path(folder) / "out", Path(folder) / "log"
+        process = Forked(arguments, cwd=cwd, env=env, out=out, log=log)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), log.read_text())
+
+
 def _run(arguments: list[str], cwd: str, env: dict[str, str], out: str, log: str) -> None:
     """In the new process."""
     for path, descriptor in (("/dev/null", 0), (out, 1), (log, 2)):
@@ -76,6 +95,11 @@ def _run(arguments: list[str], cwd: str, env: dict[str, str], out: str, log: str
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    for path in reversed(env.get("PYTHONPATH", "").split(os.pathsep)):
+        if path and path not in sys.path:
+            sys.path.insert(0, path)
+    if env.get("PYTHONWARNINGS") == "error":
+        warnings.simplefilter("error")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from fluxgate.plugins.record import PluginRecord
 from fluxgate.server import make_server
 from fluxgate.settings import AuthSettings, GatewaySettings, LimitSettings, Settings
 from fluxgate.testing import NO_RATES
+from tests.support.forked import Forked
 from tests.support.proxy_plugin import Addresses, spec
 from tests.support.rawpeer import TIMEOUT, Answer, RawClient, refusing_port, request_bytes
 
@@ -72,17 +74,24 @@ class GatewayProcess:
             self._folder.name,
         )
         self._log = Path(self._folder.name) / "log"
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.gateway", msgspec.json.encode(arguments).decode()],
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise AssertionError(f"the gateway didn't start:\n{self.log}")
-        self.port = int(line)
+        self._log.touch()
+        out = Path(self._folder.name) / "out"
+        self.process = Forked(
+            ("-m", "tests.support.gateway", msgspec.json.encode(arguments).decode()),
+            cwd=Path.cwd(),
+            env=os.environ,
+            out=out,
+            log=self._log,
+        )
+
+        out.touch()
+
+        def port() -> str:
+            assert self.process.poll() is None, f"the gateway didn't start:\n{self.log}"
+            line, ended, _ = out.read_text().partition("\n")
+            return line if ended else ""
+
+        self.port = int(wait_for(port, 30, "it says its port"))
         self.pid = self.process.pid
         self._psutil = psutil.Process(self.pid)
         if self.json("/-/health/ready")["status"] != "ok":
@@ -155,9 +164,6 @@ class GatewayProcess:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"the gateway didn't stop:\n{self.log[-3000:]}") from None
-        finally:
-            if self.process.stdout is not None:
-                self.process.stdout.close()
         log = self.log
         self._folder.cleanup()
         assert code == 0, log[-3000:]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect
 
+from tests.support.forked import run_forked
 from tests.support.printing_gateway import PrintingGateway
 
 
@@ -25,8 +24,10 @@ def asking(config: str = "") -> Iterator[PrintingGateway]:
 def make_key(gateway: PrintingGateway, name: str, *roles: str, scopes: tuple[str, ...] = ()) -> str:
     """The text of a new API key, made as whoever runs the gateway makes the first."""
     options = [*(f"--role={role}" for role in roles), *(f"--scope={scope}" for scope in scopes)]
-    command = [sys.executable, "-m", "fluxgate", "keys", "create", name, "--json", *options]
-    made = subprocess.run(command, cwd=gateway.folder, env=gateway.env, capture_output=True, check=True)
+    made = run_forked(
+        ("-m", "fluxgate", "keys", "create", name, "--json", *options), cwd=gateway.folder, env=gateway.env
+    )
+    made.check_returncode()
     return str(json.loads(made.stdout)["key"])
 
 
