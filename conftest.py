@@ -1,4 +1,4 @@
-"""Settings of the whole test run, over both distributions' tests."""
+"""Settings of the whole test run, over both distributions' tests, and the fixtures that both use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.adversarial.ledger import PROPERTY, summary
+from tests.support.databases import database, database_url, migrated_url, sqlite_template
+from tests.support.postgres import fresh_postgres_url, migrated_postgres_url, postgres_server
+
+__all__ = [
+    "database",
+    "database_url",
+    "fresh_postgres_url",
+    "migrated_postgres_url",
+    "migrated_url",
+    "postgres_server",
+    "sqlite_template",
+]
 
 # How long an example takes says more about the machine than about the code. CI tries the same examples each time.
 settings.register_profile(
@@ -18,6 +30,11 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("fluxgate")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
