@@ -26,6 +26,9 @@ __all__ = ["Standing", "Watch"]
 
 logger = logging.getLogger("fluxgate.auth")
 
+_OVER: Scope = {}
+"""The scope of a request that is over."""
+
 
 class Standing:
     """One per gateway. `interval`: seconds between two questions."""
@@ -117,6 +120,8 @@ class Watch:
 
     def stop(self) -> None:
         """The request is over."""
+        # The scope knows its watch: without this, each request would be left to the garbage collector.
+        self._scope = _OVER
         if self._end is None:
             return
         self._end = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -49,6 +51,8 @@ class Live:
         self.admin = issuer.headers(ADMIN)
         self.refuses: list[Exception] = []
         """What the check of `checked` raises."""
+        self.cycles: list[weakref.ref[object]] = []
+        """The server's side of each request for `short`."""
         self._stack = AsyncExitStack()
 
     async def make_key(self) -> tuple[str, dict[str, str]]:
@@ -98,7 +102,9 @@ async def echo(scope: Scope, socket: WebSocket) -> None:
         await socket.send_text(message.encode() if isinstance(message, str) else message)
 
 
-def plugin(camera: ScriptedCamera, echo_url: str, refuses: list[Exception]) -> PluginSpec:
+def plugin(
+    camera: ScriptedCamera, echo_url: str, refuses: list[Exception], cycles: list[weakref.ref[object]]
+) -> PluginSpec:
     broadcast = LatestFrameBroadcast(lambda: open_mjpeg(camera.url))
     hub = EventHub()
 
@@ -107,6 +113,11 @@ def plugin(camera: ScriptedCamera, echo_url: str, refuses: list[Exception]) -> P
 
     async def events(scope: Scope, receive: Receive, send: Send) -> None:
         await serve_events(hub, lambda event: True, lambda now: b"{}", scope=scope, receive=receive, send=send)
+
+    async def short(scope: Scope, receive: Receive, send: Send) -> None:
+        cycles.append(weakref.ref(scope["fluxgate.cycle"]))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
 
     def allows(principal: Principal, scope: Scope) -> None:
         if refuses:
@@ -132,6 +143,7 @@ def plugin(camera: ScriptedCamera, echo_url: str, refuses: list[Exception]) -> P
         streams=(
             StreamRoute(policy=AUTHENTICATED, path="/camera", app=pictures),
             StreamRoute(policy=AUTHENTICATED, path="/events", app=events),
+            StreamRoute(policy=AUTHENTICATED, path="/short", app=short),
             StreamRoute(policy=Check("checked", allows), path="/checked", app=pictures),
         ),
         sockets=(SocketRoute(policy=AUTHENTICATED, path="/socket", app=echo),),
@@ -144,15 +156,17 @@ async def live(*, recheck_seconds: float = 900.0) -> AsyncIterator[Live]:
         async for message in connection:
             await connection.send(message)
 
-    issuer, refuses = TokenIssuer(), []  # type: ignore[var-annotated]
+    issuer = TokenIssuer()
+    refuses: list[Exception] = []
+    cycles: list[weakref.ref[object]] = []
     settings = asking(keys=KeySettings(enabled=True, cache_seconds=0), recheck_seconds=recheck_seconds)
     async with scripted(steady) as camera, websockets.serve(back, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        record = plugin_record(plugin(camera, f"http://127.0.0.1:{port}", refuses), "live")
+        record = plugin_record(plugin(camera, f"http://127.0.0.1:{port}", refuses, cycles), "live")
         with serving_gateway(record, settings=settings, issuer=issuer) as gateway:
             async with httpx.AsyncClient(base_url=gateway.url, trust_env=False, timeout=20) as client:
                 opened = Live(gateway, issuer, client)
-                opened.refuses = refuses
+                opened.refuses, opened.cycles = refuses, cycles
                 try:
                     yield opened
                 finally:
@@ -262,3 +276,15 @@ async def test_what_cant_be_told_now_ends_nothing() -> None:
         opened = await running.open(running.issuer.headers(ADA), "checked")
         running.refuses.append(UnavailableError("The database is away."))
         await go_on(opened)
+
+
+async def test_what_was_watched_is_not_left_to_the_garbage_collector() -> None:
+    async with live() as running:
+        headers = running.issuer.headers(ADA)
+        gc.disable()
+        try:
+            for _ in range(3):
+                assert (await running.client.get("/api/live/short", headers=headers)).status_code == 200
+            assert [cycle() is None for cycle in running.cycles[:2]] == [True, True]
+        finally:
+            gc.enable()
