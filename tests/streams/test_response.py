@@ -52,7 +52,7 @@ async def gateway(
         if scope["path"] == "/stream":
             await serve_mjpeg(broadcast, scope, receive, send)
         else:
-            await serve_snapshot(broadcast, scope, send, timeout=1)
+            await serve_snapshot(broadcast, scope, send, timeout=5)
 
     async with serving(app) as url:
         try:
@@ -129,7 +129,7 @@ async def test_a_failure_before_the_first_picture_is_a_problem(
 ) -> None:
     async with (
         scripted(answering(*pieces, hang=hang)) as camera,
-        gateway(camera.url, first_frame=0.3) as (url, broadcast),
+        gateway(camera.url, first_frame=0.3 if hang else 5) as (url, broadcast),
         httpx.AsyncClient() as client,
     ):
         answer = await client.request(method, url + path)

@@ -1,7 +1,7 @@
 """A real PrusaLink with a stand-in for its printer on a pseudo-terminal, for every test that talks to one.
 
-One server a test process; tests that use it carry `PRUSALINK_MARKS`, so that `--dist loadgroup` sends them all to the
-same worker.
+One server a test process; tests that use it carry `prusalink_marks`, so that `--dist loadgroup` sends them all to the
+same worker, or to two: they wait most of the time, and all in a row would take as long as all others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from tests.support.plain import NO_AUTHORITIES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LOCK = CHECKOUT / "requirements" / "prusalink.txt"
-PRUSALINK_MARKS = (pytest.mark.prusalink, pytest.mark.xdist_group("prusalink"))
 REALM = "Administrator"
 
 STARTS = 3
@@ -70,6 +69,11 @@ username = {username}
 digest = {digest}
 api_key = {api_key}
 """
+
+
+def prusalink_marks(worker: str = "prusalink") -> tuple[pytest.MarkDecorator, ...]:
+    """Of a test that needs it."""
+    return (pytest.mark.prusalink, pytest.mark.xdist_group(worker))
 
 
 def prusalink_python() -> Path:

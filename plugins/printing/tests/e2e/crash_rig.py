@@ -16,7 +16,7 @@ from plugins.printing.tests.e2e.backends import moonraker_config, octoprint_conf
 from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer
 from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer
 from tests.support.printing_gateway import PrintingGateway, wait_for
-from tests.support.prusalink import PRUSALINK_MARKS, PrusaLinkServer
+from tests.support.prusalink import PrusaLinkServer, prusalink_marks
 
 LAUNCHER = Path(__file__).parents[4] / "tests" / "support" / "crashing_gateway.py"
 SHORT, LONG, NEXT = "short.gcode", "long.gcode", "next.gcode"
@@ -26,7 +26,7 @@ MARKS = {
     "virtual": (),
     "octoprint": OCTOPRINT_MARKS,
     "moonraker": MOONRAKER_MARKS,
-    "prusalink": PRUSALINK_MARKS,
+    "prusalink": prusalink_marks("prusalink-crashes"),
 }
 """What tests of a driver carry."""
 

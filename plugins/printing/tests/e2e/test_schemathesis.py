@@ -15,7 +15,7 @@ from tests.support.fluxprint import running_fluxprint
 from tests.support.printing_gateway import PrintingGateway
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = 30
+EXAMPLES = 20
 ENDLESS = "camera/stream|events"
 """Answers that never end can't be read whole; they have tests of their own."""
 
@@ -66,4 +66,4 @@ def test_every_operation_does_what_the_document_says(
     assert finished.returncode == 0, finished.stdout[-6000:] + finished.stderr[-2000:]
     passed = re.search(r"(\d+) generated, (\d+) passed", finished.stdout)
     assert passed is not None, finished.stdout[-3000:]
-    assert int(passed[1]) == int(passed[2]) > 500
+    assert int(passed[1]) == int(passed[2]) > 350

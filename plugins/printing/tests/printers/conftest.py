@@ -23,12 +23,12 @@ from plugins.printing.tests.printers.rig import Rig
 from tests.support.moonraker import MOONRAKER_MARKS, MoonrakerServer
 from tests.support.octoprint import OCTOPRINT_MARKS, OctoPrintServer
 from tests.support.octoprint_fleet import KEY, OctoPrintFleet
-from tests.support.prusalink import PRUSALINK_MARKS, PrusaLinkServer
+from tests.support.prusalink import PrusaLinkServer, prusalink_marks
 
 RIGS = [
     pytest.param("octoprint", marks=OCTOPRINT_MARKS),
     pytest.param("moonraker", marks=MOONRAKER_MARKS),
-    pytest.param("prusalink", marks=PRUSALINK_MARKS),
+    pytest.param("prusalink", marks=prusalink_marks()),
     "fleet",
     "virtual",
 ]
