@@ -207,7 +207,7 @@ def wait_for(condition: Callable[[], T], timeout: float = TIMEOUT, what: object 
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not true within {timeout} s: {what or condition}")
-        time.sleep(0.01)
+        time.sleep(0.02)
     return value
 
 

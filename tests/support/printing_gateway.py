@@ -41,7 +41,7 @@ def wait_for(condition: Callable[[], T], timeout: float = 15, what: str = "") ->
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout} s: {what or condition}; last: {value!r}")
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 class PrintingGateway:
