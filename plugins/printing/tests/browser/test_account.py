@@ -106,6 +106,18 @@ def test_a_key_is_made_shown_once_and_revoked(
     expect(other.get_by_role("heading", level=1, name="History")).to_be_visible()  # where one was
 
 
+def test_a_screen_that_nobody_touches_notices_that_its_key_was_revoked(
+    open_page: Opened, gateway: PrintingGateway
+) -> None:
+    page = open_page()
+    sign_in(page, make_key(gateway, "the screen", "viewer"))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    keys = gateway.client.get(f"{gateway.url}/-/auth/keys").json()
+    [screen] = [key["id"] for key in keys if key["name"] == "the screen"]
+    assert gateway.client.delete(f"{gateway.url}/-/auth/keys/{screen}").status_code == 200
+    expect(page.get_by_text("Your session has ended.")).to_be_visible(timeout=30_000)
+
+
 def test_an_open_gateway_says_what_that_means(open_page: Opened, accessible: Callable[[Page], None]) -> None:
     with PrintingGateway() as gateway:
         page = open_page("/account", gateway=gateway)
