@@ -15,7 +15,7 @@ import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, ParamSpec, Self, TypeVar
 from uuid import UUID
 
 from fluxgate.plugin import CheckResult
@@ -24,6 +24,9 @@ from fluxgate_printing.journal import AcceptedJob, Journal
 __all__ = ["AcceptedJob", "AcceptedJobs"]
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class AcceptedJobs:
@@ -53,6 +56,7 @@ class AcceptedJobs:
         self._retries: dict[UUID, _Retry] = {}
         self._unjournaled: set[UUID] = set()
         self._recording: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[Any]] = set()
         self._more = asyncio.Event()
         self._retrying: asyncio.Task[None] | None = None
 
@@ -74,8 +78,7 @@ class AcceptedJobs:
         """Take over what an earlier process left pending, and begin to write it in the background. `OSError` if that
         can't be read.
         """
-        async with self._disk:
-            left = await asyncio.to_thread(self._journal.open)
+        left = await self._on_disk(self._journal.open)
         for job in left:
             self._pending[job.entry_id] = job
             self._retry_later(job, first=True)
@@ -91,8 +94,7 @@ class AcceptedJobs:
             self._retrying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._retrying
-        async with self._disk:
-            await asyncio.to_thread(self._journal.close)
+        await self._on_disk(self._journal.close)
 
     async def record(self, job: AcceptedJob) -> None:
         """Write the job down, durably, then try the database once. Never raises, and goes on when the caller is
@@ -118,8 +120,7 @@ class AcceptedJobs:
 
     async def _write_down(self, job: AcceptedJob) -> None:
         try:
-            async with self._disk:
-                await asyncio.to_thread(self._journal.add, job)
+            await self._on_disk(self._journal.add, job)
         except Exception:  # a full disk or anything else: the database may still take it
             log.critical("The journal can't be written: accepted job %s is in memory only", job.entry_id, exc_info=True)
             self._unjournaled.add(job.entry_id)
@@ -137,13 +138,25 @@ class AcceptedJobs:
         self._retries.pop(job.entry_id, None)
         self._unjournaled.discard(job.entry_id)
         try:
-            async with self._disk:
-                await asyncio.to_thread(self._journal.done, job.entry_id)
+            await self._on_disk(self._journal.done, job.entry_id)
         except OSError:
             log.warning(
                 "The journal can't be written; job %s is replayed at the next start", job.entry_id, exc_info=True
             )
         return True
+
+    async def _on_disk(self, call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        """Call it in a thread, one at a time, and to its end even if the caller is cancelled: the next may rely on
+        that."""
+
+        async def run() -> T:
+            async with self._disk:
+                return await asyncio.to_thread(call, *args, **options)
+
+        task = asyncio.create_task(run(), name="journal of accepted jobs")
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        return await asyncio.shield(task)
 
     def _retry_later(self, job: AcceptedJob, *, first: bool = False) -> None:
         retry = self._retries.setdefault(job.entry_id, _Retry())

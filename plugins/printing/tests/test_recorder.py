@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,6 +150,32 @@ async def test_without_a_journal_the_database_still_gets_it(tmp_path: Path, tabl
     await eventually(lambda: accepted.pending == 0)
     await accepted.aclose()
     assert len(table.rows) == 1
+
+
+async def test_an_end_waits_until_what_is_in_the_database_is_crossed_out(
+    tmp_path: Path, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = Journal(tmp_path)
+    left.open()
+    left.add(job())
+    left.close()
+    go_on = threading.Event()
+    cross_out = Journal.done
+
+    def slowly(self: Journal, entry_id: UUID) -> None:
+        go_on.wait(10)
+        cross_out(self, entry_id)
+
+    monkeypatch.setattr(Journal, "done", slowly)
+    accepted = recorder(tmp_path, table)
+    await accepted.start()
+    await eventually(lambda: accepted.pending == 0)
+    ending = asyncio.ensure_future(accepted.aclose())
+    ended, _ = await asyncio.wait({ending}, timeout=0.5)
+    go_on.set()
+    await ending
+    assert not ended
+    assert journals(tmp_path) == []
 
 
 CHILD = """
