@@ -44,14 +44,21 @@ Opened = dict[str, Callable[[], Awaitable[str]]]
 class Live:
     """A running gateway with one answer of every kind that has no end, and the client of one caller."""
 
-    def __init__(self, gateway: ServingGateway, issuer: TokenIssuer, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        gateway: ServingGateway,
+        issuer: TokenIssuer,
+        client: httpx.AsyncClient,
+        refuses: list[Exception],
+        cycles: list[weakref.ref[object]],
+    ) -> None:
         self.gateway = gateway
         self.issuer = issuer
         self.client = client
         self.admin = issuer.headers(ADMIN)
-        self.refuses: list[Exception] = []
+        self.refuses = refuses
         """What the check of `checked` raises."""
-        self.cycles: list[weakref.ref[object]] = []
+        self.cycles = cycles
         """The server's side of each request for `short`."""
         self._stack = AsyncExitStack()
 
@@ -165,8 +172,7 @@ async def live(*, recheck_seconds: float = 900.0) -> AsyncIterator[Live]:
         record = plugin_record(plugin(camera, f"http://127.0.0.1:{port}", refuses, cycles), "live")
         with serving_gateway(record, settings=settings, issuer=issuer) as gateway:
             async with httpx.AsyncClient(base_url=gateway.url, trust_env=False, timeout=20) as client:
-                opened = Live(gateway, issuer, client)
-                opened.refuses, opened.cycles = refuses, cycles
+                opened = Live(gateway, issuer, client, refuses, cycles)
                 try:
                     yield opened
                 finally:

@@ -33,6 +33,8 @@ class Forked:
         self, arguments: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], out: Path, log: Path
     ) -> None:
         plain = [str(argument) for argument in arguments]
+        for file in (out, log):
+            file.touch()  # to be read at once
         self._process = _context.Process(
             target=_run, args=(plain, str(cwd), dict(env), str(out), str(log)), daemon=True
         )

@@ -74,7 +74,6 @@ class GatewayProcess:
             self._folder.name,
         )
         self._log = Path(self._folder.name) / "log"
-        self._log.touch()
         out = Path(self._folder.name) / "out"
         self.process = Forked(
             ("-m", "tests.support.gateway", msgspec.json.encode(arguments).decode()),
@@ -83,8 +82,6 @@ class GatewayProcess:
             out=out,
             log=self._log,
         )
-
-        out.touch()
 
         def port() -> str:
             assert self.process.poll() is None, f"the gateway didn't start:\n{self.log}"

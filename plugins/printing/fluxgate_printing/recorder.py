@@ -15,7 +15,7 @@ import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 from uuid import UUID
 
 from fluxgate.plugin import CheckResult
@@ -56,7 +56,6 @@ class AcceptedJobs:
         self._retries: dict[UUID, _Retry] = {}
         self._unjournaled: set[UUID] = set()
         self._recording: set[asyncio.Task[None]] = set()
-        self._calls: set[asyncio.Task[Any]] = set()
         self._more = asyncio.Event()
         self._retrying: asyncio.Task[None] | None = None
 
@@ -153,10 +152,7 @@ class AcceptedJobs:
             async with self._disk:
                 return await asyncio.to_thread(call, *args, **options)
 
-        task = asyncio.create_task(run(), name="journal of accepted jobs")
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
-        return await asyncio.shield(task)
+        return await asyncio.shield(asyncio.ensure_future(run()))  # kept by the lock, or by its thread
 
     def _retry_later(self, job: AcceptedJob, *, first: bool = False) -> None:
         retry = self._retries.setdefault(job.entry_id, _Retry())
